@@ -1,0 +1,474 @@
+# dev/layers.sh: the layers of ./check, one function each, and how they report.
+# Sourced by check after dev/lib.sh. Each test file gives one line.
+
+now()
+{
+	printf '%s' "${EPOCHREALTIME/[.,]/}"
+}
+
+control_version()
+{
+	sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" "$TREE/intrex_auth.control"
+}
+
+# One line for one test file: layer, name, passed, failed, microseconds.
+report()
+{
+	local verdict=ok
+
+	[ "$4" -eq 0 ] || verdict=FAILED
+	PASSED=$((PASSED + $3))
+	FAILED=$((FAILED + $4))
+	printf '%-5s  %-36s %-6s %5d passed %4d failed %6d.%02d s\n' \
+		"$1" "$2" "$verdict" "$3" "$4" $(($5 / 1000000)) $(($5 % 1000000 / 10000))
+}
+
+# One test that is a command: layer, name, command. Its output shows on failure.
+try()
+{
+	local layer=$1 name=$2 start log
+	shift 2
+	start=$(now)
+	log=$LOG/$layer-${name// /_}.log
+	if "$@" >"$log" 2>&1 9>&-
+	then
+		report "$layer" "$name" 1 0 $(($(now) - start))
+	else
+		report "$layer" "$name" 0 1 $(($(now) - start))
+		excerpt "$log"
+	fi
+}
+
+# The end of a log, set off from our own lines.
+excerpt()
+{
+	tail -n "${2:-60}" "$1" | sed 's/^/    | /'
+	say "    (all of it: ${1#"$TREE"/})"
+}
+
+# Lines of a file that match; 0 when there is no file.
+count()
+{
+	cat "$2" 2>/dev/null | grep -cE "$1" || true
+}
+
+# The files of a layer, chosen by the arguments: folder, extension. Stems only.
+chosen()
+{
+	local file stem wanted
+
+	for file in "$TREE/$1"/*."$2"
+	do
+		[ -f "$file" ] || continue
+		stem=$(basename "$file" ".$2")
+		[ "${#FILES[@]}" -gt 0 ] || { echo "$stem"; continue; }
+		for wanted in "${FILES[@]}"
+		do
+			wanted=$(basename "$wanted" ".$2")
+			if [ "$stem" = "$wanted" ] || { [ "$2" != sql ] && [[ $stem == "$wanted"* ]]; }
+			then
+				echo "$stem"
+				break
+			fi
+		done
+	done
+}
+
+# Say so when a layer has nothing to run; a name that matches nothing is an error.
+none()
+{
+	if [ "${#FILES[@]}" -gt 0 ]
+	then
+		die "no test of layer $1 is called ${FILES[*]}"
+	fi
+	say "$1: no tests"
+}
+
+fresh_log()
+{
+	mkdir -p "$LOG"
+	rm -rf "${LOG:?}"/*
+}
+
+# The folder of one layer's output, which the user of the server writes.
+out_folder()
+{
+	mkdir -p "$LOG/$1"
+	[ "$(id -u)" != 0 ] || chown "$SERVER_USER:" "$LOG/$1"
+	echo "$LOG/$1"
+}
+
+finish()
+{
+	if [ $((PASSED + FAILED)) -eq 0 ]
+	then
+		say "nothing was tested"
+		FAILED=1
+	fi
+	say
+	say "$PASSED passed, $FAILED failed$([ "$SKIPPED" -eq 0 ] || echo ", $SKIPPED skipped")"
+	[ "$FAILED" -eq 0 ] || exit 1
+	exit 0
+}
+
+# The user of the server cannot read this tree: run in a copy, which it can.
+elsewhere()
+{
+	local copy=$STATE/tree code=0
+
+	say "user $SERVER_USER cannot read $TREE: working on a copy in $copy"
+	lock_state
+	mkdir -p "$copy"
+	find "$copy" -mindepth 1 -maxdepth 1 ! -name .pg -exec rm -rf {} +
+	tar -C "$TREE" -c --exclude=./.git --exclude=./.pg --exclude=./test/log --exclude=node_modules . | tar -C "$copy" -x --no-same-owner
+	chmod -R a+rX "$copy"
+	"$copy/check" "$@" || code=$?
+	mkdir -p "$TREE/test/log"
+	rm -rf "$TREE"/test/log/*
+	cp -r "$copy"/test/log/. "$TREE/test/log/"
+	exit "$code"
+}
+
+# ---- lint ---------------------------------------------------------------
+
+no_server_headers()
+{
+	! grep -nE '#include[[:space:]]*[<"](postgres|fmgr|utils/|catalog/|access/|nodes/|executor/|lib/|libpq|miscadmin|storage/|port|pg_)|\b(ereport|elog|palloc0?|pfree|Datum)[[:space:]]*\(' \
+		"$TREE"/src/core/*.[ch]
+}
+
+one_version()
+{
+	[ -n "$1" ] || { echo "intrex_auth.control has no default_version"; return 1; }
+	perl -MJSON::PP -e '
+		my ($wanted, $file) = @ARGV;
+		open my $in, "<", $file or die "$file: $!\n";
+		my $meta = decode_json(join "", <$in>);
+		my @found = ($meta->{version}, map { $_->{version} } values %{ $meta->{provides} });
+		die "META.json says @found, intrex_auth.control $wanted\n" if grep { $_ ne $wanted } @found;
+	' "$1" "$TREE/META.json"
+}
+
+# pg_regress keeps all expected outputs in expected/, and would take sql/NAME.sql
+# at the top for a test of that name.
+test_names()
+{
+	local name bad=0
+
+	for name in $(stems test/sql sql; stems test/specs spec)
+	do
+		[ ! -e "$TREE/sql/$name.sql" ] || { echo "test $name is named like sql/$name.sql"; bad=1; }
+		[ -e "$TREE/expected/$name.out" ] || { echo "test $name has no expected/$name.out"; bad=1; }
+	done
+	for name in $(comm -12 <(stems test/sql sql) <(stems test/specs spec))
+	do
+		echo "$name is the name of a test in sql and of one in specs"
+		bad=1
+	done
+	for name in $(stems expected out | sed 's/_[1-9]$//' | sort -u)
+	do
+		[ -e "$TREE/test/sql/$name.sql" ] || [ -e "$TREE/test/specs/$name.spec" ] || { echo "expected/$name.out belongs to no test"; bad=1; }
+	done
+	return $bad
+}
+
+stems()
+{
+	find "$TREE/$1" -maxdepth 1 -name "*.$2" -printf '%f\n' | sed "s/\.$2\$//" | LC_ALL=C sort
+}
+
+shell_syntax()
+{
+	local file bad=0
+
+	while read -r file
+	do
+		bash -n "$file" || bad=1
+	done < <(grep -rlE --exclude-dir=.git --exclude-dir=.pg --exclude-dir=node_modules '^#!/bin/(ba)?sh' "$TREE")
+	return $bad
+}
+
+# A lock file made behind a mirror would send everybody to that mirror.
+lock_files()
+{
+	! grep -n '"resolved"' "$TREE"/test/*/package-lock.json 2>/dev/null | grep -v '"https://registry.npmjs.org/'
+}
+
+layer_lint()
+{
+	try lint "core without server" no_server_headers
+	try lint "one version" one_version "$(control_version)"
+	try lint "test names" test_names
+	try lint "shell syntax" shell_syntax
+	try lint "lock files" lock_files
+	if command -v pg_bsd_indent >/dev/null
+	then
+		try lint "format" make -C "$TREE" -s --no-print-directory PG_CONFIG="$PRIVATE_PG_CONFIG" format-check
+	else
+		say "lint   format: skipped, there is no pg_bsd_indent"
+		SKIPPED=$((SKIPPED + 1))
+	fi
+}
+
+# ---- build --------------------------------------------------------------
+
+# From nothing, in a copy of the sources, with every warning an error.
+build_with()
+{
+	local copy=$ROOT/build
+
+	rm -rf "$copy"
+	mkdir "$copy"
+	cp -r "$TREE"/{Makefile,intrex_auth.control,sql,src} "$copy"
+	find "$copy" \( -name '*.o' -o -name '*.so' \) -delete
+	mkdir -p "$copy/test/unit"
+	make -C "$copy" PG_CONFIG="$PRIVATE_PG_CONFIG" CC="$1" clean &&
+		make -C "$copy" -j2 PG_CONFIG="$PRIVATE_PG_CONFIG" CC="$1" WERROR=1 all &&
+		exports "$copy/intrex_auth.so"
+}
+
+# The library shows the server its functions, each with its pg_finfo_, and
+# nothing else.
+exports()
+{
+	local names
+
+	names=$(nm -D --defined-only "$1" | awk '{ print $3 }' | sort)
+	[[ $'\n'$names$'\n' == *$'\n'Pg_magic_func$'\n'* ]] || { echo "Pg_magic_func is not exported"; return 1; }
+	names=$(printf '%s\n' "$names" | grep -vxE 'Pg_magic_func|_PG_init|_PG_fini')
+	diff <(printf '%s\n' "$names" | sed -n 's/^pg_finfo_//p') <(printf '%s\n' "$names" | grep -v '^pg_finfo_' || true) ||
+		{ echo "what intrex_auth.so exports does not match: < has only its pg_finfo_, > has none"; return 1; }
+}
+
+layer_build()
+{
+	local clang
+
+	try build "gcc" build_with gcc
+	clang=$(command -v clang || sed -n 's/^CLANG *= *//p' "$ROOT$("$SYSTEM_PG_CONFIG" --pkglibdir)/pgxs/src/Makefile.global")
+	if [ -n "$clang" ] && [ -x "$clang" ]
+	then
+		try build "clang" build_with "$clang"
+	else
+		say "build  clang: skipped, there is none"
+		SKIPPED=$((SKIPPED + 1))
+	fi
+	rm -rf "$ROOT/build"
+}
+
+# ---- unit ---------------------------------------------------------------
+
+layer_unit()
+{
+	local log=$LOG/unit.log start tests line code=0 seen=0
+
+	mapfile -t tests < <(chosen test/unit c | grep '^test_')
+	[ "${#tests[@]}" -gt 0 ] || { none unit; return; }
+	start=$(now)
+	timeout 1200 make -C "$TREE/test/unit" -s --no-print-directory check TESTS="${tests[*]}" >"$log" 2>&1 9>&- || code=$?
+	while read -r line
+	do
+		if [[ $line =~ ^(test_[a-z0-9_]+):\ ([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]
+		then
+			report unit "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}" 0
+			seen=$((seen + 1))
+		fi
+	done < "$log"
+	if [ "$seen" -ne "${#tests[@]}" ]
+	then
+		report unit "build or run" 0 1 $(($(now) - start))
+	fi
+	[ "$code" -eq 0 ] || excerpt "$log"
+	[ "$code" -eq 0 ] || [ "$FAILED" -gt 0 ] || report unit "exit status" 0 1 0
+}
+
+# ---- the private installation -------------------------------------------
+
+layer_install()
+{
+	local log=$LOG/install.log start options=()
+
+	if [ -n "${SANITIZE:-}" ]
+	then
+		options=(COPT="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer")
+		SERVER_ENV=("LD_PRELOAD=$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1)
+	fi
+	start=$(now)
+	if build_install ${options[@]+"${options[@]}"} >"$log" 2>&1 9>&-
+	then
+		return
+	fi
+	report install "build and install" 0 1 $(($(now) - start))
+	excerpt "$log"
+	return 1
+}
+
+# A new cluster; the one lives through sql and spec.
+check_cluster()
+{
+	cluster check
+	! cluster_exists || return 0
+	cluster_create < <(
+		echo "fsync = off"
+		[ ! -f "$TREE/test/check.conf" ] || cat "$TREE/test/check.conf"
+	)
+	cluster_start
+}
+
+no_check_cluster()
+{
+	cluster check
+	[ ! -d "$CLUSTER_DIR" ] || cluster_destroy
+}
+
+# ---- sql and spec: pg_regress and pg_isolation_regress -------------------
+
+layer_sql()
+{
+	regress sql test/sql sql regress/pg_regress contrib_regression --load-extension=pgtap
+}
+
+layer_spec()
+{
+	regress spec test/specs spec isolation/pg_isolation_regress isolation_regression
+}
+
+# Run a driver of the pg_regress family: layer, folder, extension of the files,
+# driver, database, further options.
+regress()
+{
+	local layer=$1 folder=$2 extension=$3 driver=$4 database=$5 out log tests test line start code=0
+	local -A seen=()
+	shift 5
+	mapfile -t tests < <(chosen "$folder" "$extension")
+	[ "${#tests[@]}" -gt 0 ] || { none "$layer"; return; }
+	check_cluster
+	out=$(out_folder "$layer")
+	log=$LOG/$layer.log
+	driver=$(pgxs_test)/$driver
+	# PostgreSQL 15 looks for expected/ in the output folder, 16 and later are told.
+	ln -s "$TREE/expected" "$out/expected"
+	if [[ $("$driver" --help) == *--expecteddir* ]]
+	then
+		set -- "--expecteddir=$TREE" "$@"
+	fi
+	start=$(now)
+	as_server env PATH="$PRIVATE_BIN:$PATH" PGHOST="$PGHOST" timeout 1200 "$driver" --bindir="$PRIVATE_BIN" \
+		--inputdir="$TREE/test" --outputdir="$out" --dbname="$database" --host="$PGHOST" --port="$PGPORT" --user=postgres \
+		"$@" --load-extension=intrex_auth "${tests[@]}" >"$log" 2>&1 9>&- || code=$?
+	while read -r line
+	do
+		# 15: "test name ... ok 12 ms"; later: "ok 1 - name 12 ms".
+		if [[ $line =~ ^test\ ([a-z0-9_-]+)\ +\.\.\.\ (ok|FAILED).*\ ([0-9]+)\ ms$ ]]
+		then
+			regress_line "$layer" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}" "$out"
+			seen[${BASH_REMATCH[1]}]=1
+		elif [[ $line =~ ^(ok|not\ ok)\ +[0-9]+\ +-\ ([a-z0-9_-]+)\ +([0-9]+)\ ms ]]
+		then
+			regress_line "$layer" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}" "${BASH_REMATCH[3]}" "$out"
+			seen[${BASH_REMATCH[2]}]=1
+		fi
+	done < <(sed 's/[[:space:]]*$//' "$log")
+	for test in "${tests[@]}"
+	do
+		[ -n "${seen[$test]:-}" ] || report "$layer" "$test (did not run)" 0 1 0
+	done
+	if [ "$code" -ne 0 ]
+	then
+		[ "${#seen[@]}" -eq "${#tests[@]}" ] || excerpt "$log"
+		[ ! -s "$out/regression.diffs" ] || excerpt "$out/regression.diffs" 400
+		cp "$CLUSTER_LOG" "$LOG/$layer-server.log"
+		[ "$FAILED" -gt 0 ] || report "$layer" "exit status $code" 0 1 $(($(now) - start))
+	fi
+}
+
+# Count the assertions of one file (pgTAP), or its permutations (isolation).
+regress_line()
+{
+	local layer=$1 name=$2 verdict=$3 result=$5/results/$2.out good bad=0
+
+	if [ "$layer" = sql ]
+	then
+		good=$(count '^ *ok [0-9]+' "$result")
+		bad=$(count '^ *not ok [0-9]+' "$result")
+	else
+		good=$(count '^starting permutation' "$result")
+	fi
+	if [ "$verdict" = ok ]
+	then
+		[ "${good:-0}" -gt 0 ] || good=1
+	elif [ "$layer" != sql ]
+	then
+		good=0
+	fi
+	# What differs from the expected output has failed, whatever it says itself.
+	[ "$verdict" = ok ] || [ "${bad:-0}" -gt 0 ] || bad=1
+	report "$layer" "$name" "${good:-0}" "${bad:-0}" $(($4 * 1000))
+}
+
+# Where pg_regress, isolationtester and the Perl modules are.
+pgxs_test()
+{
+	echo "$ROOT$("$SYSTEM_PG_CONFIG" --pkglibdir)/pgxs/src/test"
+}
+
+# ---- tap -----------------------------------------------------------------
+
+# npm packages for the tests with an independent implementation.
+interop()
+{
+	local folder=$TREE/test/interop
+
+	[ -f "$folder/package-lock.json" ] || return 0
+	if [ ! "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]
+	then
+		try tap "npm ci in test/interop" npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
+	fi
+}
+
+layer_tap()
+{
+	local tests test
+
+	mapfile -t tests < <(chosen test/t pl)
+	[ "${#tests[@]}" -gt 0 ] || { none tap; return; }
+	interop
+	for test in "${tests[@]}"
+	do
+		tap_file "$test"
+	done
+}
+
+tap_file()
+{
+	local out log start good bad code=0
+
+	out=$(out_folder "tap/$1")
+	log=$LOG/tap/$1.log
+	start=$(now)
+	as_server env PATH="$PRIVATE_BIN:$PATH" TESTDIR="$out" TESTDATADIR="$out/tmp_check" TESTLOGDIR="$out/tmp_check/log" \
+		PG_REGRESS="$(pgxs_test)/regress/pg_regress" PG_TEST_PORT_DIR="$out" PGPORT=65432 PGUSER=postgres \
+		PERL5LIB="$(pgxs_test)/perl:$TREE/test/t" INTREX_AUTH_TREE="$TREE" \
+		timeout 900 prove -v --merge "$TREE/test/t/$1.pl" >"$log" 2>&1 9>&- || code=$?
+	good=$(count '^ok [0-9]+' "$log")
+	bad=$(count '^not ok [0-9]+' "$log")
+	SKIPPED=$((SKIPPED + $(count '^ok [0-9]+ # skip' "$log")))
+	good=$((good - $(count '^ok [0-9]+ # skip' "$log")))
+	if [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]
+	then
+		bad=1
+	fi
+	if [ "$code" -eq 0 ] && grep -q 'skipped: ' "$log" && [ "$good" -eq 0 ]
+	then
+		say "tap    $1: $(grep 'skipped: ' "$log")"
+		SKIPPED=$((SKIPPED + 1))
+		return
+	fi
+	report tap "$1" "$good" "$bad" $(($(now) - start))
+	if [ "$bad" -gt 0 ]
+	then
+		excerpt "$log"
+	else
+		find "$out/tmp_check" -mindepth 1 -maxdepth 1 ! -name log -exec rm -rf {} + 2>/dev/null || true
+	fi
+}
