@@ -1,0 +1,37 @@
+/*
+ * src/compat.h: what differs between PostgreSQL 15 and 18, in one place.
+ */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+
+/* From 16 on guc.c frees a check hook's extra with guc_free(). */
+#if PG_VERSION_NUM >= 160000
+#define GucMalloc(size) guc_malloc(LOG, (size))
+#define GucFree(pointer) guc_free(pointer)
+#else
+#define GucMalloc(size) malloc(size)
+#define GucFree(pointer) free(pointer)
+#endif
+
+/* The local transaction id of a process moved in 17. */
+#if PG_VERSION_NUM >= 170000
+#define ProcLxid(proc) ((proc)->vxid.lxid)
+#else
+#define ProcLxid(proc) ((proc)->lxid)
+#endif
+
+/*
+ * PG_FUNCTION_INFO_V1 exports the function itself only from 16 on; on 15 it
+ * must be said, since we build with hidden visibility.
+ */
+#define SQL_FUNCTION(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
+
+#endif							/* COMPAT_H */

@@ -1,0 +1,320 @@
+/*
+ * src/settings.c: every setting but intrex_auth.token (identity.c), each with
+ * what it gives and what it risks.
+ *
+ * Depends on guc.c alone.  All are SUSET or SIGHUP: an application role can
+ * change none of them.  SHOW carries the same text in short form.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "compat.h"
+#include "settings.h"
+
+#include "core/passhash.h"
+
+SQL_FUNCTION(intrex_auth_setting_seconds);
+
+/*
+ * Path of the key file; a relative one is below the data directory.  Whoever
+ * reads this file can sign tokens for anybody and open every sealed secret;
+ * whoever writes it decides who may.  Keep it on a file system that only the
+ * server's user reads, and back it up apart from the database: a dump does not
+ * hold it.  SIGHUP, because a session must not choose its own keys.
+ */
+char	   *setting_key_file;
+
+/*
+ * The iss claim of our tokens, and what iss a token must have.  Empty means
+ * intrex_auth:<system identifier>/<database oid>, so that a token of one
+ * database is refused by the next.  Set it to a URL when other systems check
+ * iss; two databases with one issuer and one key file accept each other's
+ * tokens (then the session check alone tells them apart).
+ */
+char	   *setting_issuer;
+
+/*
+ * The aud claim of our tokens, and what audience a token must name.  Systems
+ * that share a key but not their users must differ here.
+ */
+char	   *setting_audience;
+
+/*
+ * The database roles that the role claim of a token may name, separated by
+ * commas.  A token that names another (a superuser, an owner) is refused even
+ * when its signature is good.  Never list a role that bypasses row security.
+ */
+char	   *setting_api_roles;
+
+/*
+ * Lifetime of an access token.  Short lifetimes cost a refresh now and then;
+ * long ones cost little here, since logout and bans bite at once, but they do
+ * matter with session_check = off and for everybody else who verifies tokens.
+ */
+int			setting_access_token_lifetime = 900;
+
+/*
+ * The longest lifetime (exp - iat) that is accepted of any token, whoever
+ * signed it.  It bounds the damage of a token signed elsewhere with our key.
+ */
+int			setting_max_token_lifetime = 86400;
+
+/*
+ * Look up session, user and membership once per transaction.  It is what makes
+ * logout, bans and role changes bite on the next transaction, for about four
+ * microseconds.  Off: the purely stateless mode, where a token is good until it
+ * expires and its claims are taken as signed.  Off is meant for nodes that have
+ * no auth tables.
+ */
+bool		setting_session_check = true;
+
+/*
+ * Accept a token that was set in an earlier transaction.  Off, because behind a
+ * transaction pooler a forgotten plain SET would serve the next client.  On is
+ * for interactive psql sessions without a pooler.
+ */
+bool		setting_session_token = false;
+
+/*
+ * How long a refresh token can be used; each use issues a new one with the full
+ * time.  So this is also how long a session survives without activity.
+ */
+int			setting_refresh_token_lifetime = 604800;
+
+/*
+ * Within this time a refresh token may be presented again, as long as its
+ * successor is unused: the same successor comes back.  It saves tabs that
+ * refresh at once and answers that got lost.  A thief has the same time.
+ * 0 makes every second use a theft.
+ */
+int			setting_refresh_reuse_grace = 30;
+
+/*
+ * bcrypt cost of new hashes (2^cost rounds).  Each step doubles the time of a
+ * login and of a guess.  Raising it rehashes at the next login of each user.
+ * Below 10 is for tests.
+ */
+int			setting_password_cost = 10;
+
+/*
+ * Shortest password accepted, in characters (NIST 800-63B: 8 at least, 15 where
+ * it is the only factor).  Existing passwords are not affected.
+ */
+int			setting_password_min_length = 8;
+
+/* Whether auth_api.register is open to everybody.  Off: administrators create users. */
+bool		setting_allow_signup = true;
+
+/*
+ * Whether auth_api.bootstrap_admin may create the first platform administrator.
+ * It works exactly while there is none, but until then for anybody who reaches
+ * the endpoint: turn it on for the minute in which you use it.
+ */
+bool		setting_allow_bootstrap = false;
+
+/*
+ * Whether an address must be verified before its user can log in.  Then
+ * register logs nobody in, and answers alike for new and for taken addresses.
+ */
+bool		setting_require_email_verification = false;
+
+/*
+ * Attempts a minute per pair of identifier and address.  This is the limit that
+ * a person who mistypes meets, and a guesser at one account from one place.
+ */
+int			setting_login_limit_pair = 10;
+
+/*
+ * Attempts a minute per address, over all identifiers: password spraying.  Many
+ * users behind one address share it.  Not applied where the address is unknown
+ * (Unix-socket connections without trusted proxies).
+ */
+int			setting_login_limit_address = 100;
+
+/*
+ * Attempts a minute per identifier, over all addresses.  Higher than the pair
+ * limit, so that a stranger elsewhere does not lock the owner out.
+ */
+int			setting_login_limit_identifier = 50;
+
+/*
+ * Failures in a row after which an identifier is closed until a reset or an
+ * administrator opens it (NIST 800-63B §5.2.2: no more than 100).
+ */
+int			setting_login_max_failures = 100;
+
+/*
+ * Password hashes computed at the same time, over the whole server; more are
+ * answered 503.  It keeps a flood of logins from starving the database: set it
+ * near the number of cores that you would give to logins.
+ */
+int			setting_max_concurrent_hashes = 16;
+
+/*
+ * How many proxies in front of the HTTP layer append to X-Forwarded-For.  0:
+ * the header is ignored and the address is the connection's.  A number too
+ * high lets clients choose their own address and so escape the limits.
+ */
+int			setting_trusted_proxies = 0;
+
+/* Grows at each change of a setting of superusers: simple, and such changes are rare. */
+static uint64 generation = 0;
+
+/* Assign hooks of those settings. */
+static void
+NoteStringChange(const char *newval, void *extra)
+{
+	generation++;
+}
+
+static void
+NoteIntegerChange(int newval, void *extra)
+{
+	generation++;
+}
+
+static void
+NoteBooleanChange(bool newval, void *extra)
+{
+	generation++;
+}
+
+/* What a kept verification must be compared with. */
+uint64
+SettingsGeneration(void)
+{
+	return generation;
+}
+
+/* Define an integer setting of superusers. */
+static void
+DefineInteger(const char *name, const char *description, const char *more,
+			  int *variable, int minimum, int maximum, int flags)
+{
+	DefineCustomIntVariable(name, description, more,
+							variable, *variable, minimum, maximum,
+							PGC_SUSET, flags, NULL, NoteIntegerChange, NULL);
+}
+
+/* Define a boolean setting of superusers. */
+static void
+DefineBoolean(const char *name, const char *description, const char *more, bool *variable)
+{
+	DefineCustomBoolVariable(name, description, more,
+							 variable, *variable, PGC_SUSET, 0, NULL, NoteBooleanChange, NULL);
+}
+
+/* Define all settings of this file. */
+void
+SettingsInit(void)
+{
+	DefineCustomStringVariable("intrex_auth.key_file",
+							   "Sets the path of the key file.",
+							   "A relative path is below the data directory. Whoever reads the file can sign tokens and open sealed secrets.",
+							   &setting_key_file,
+							   "intrex_auth.jwks",	/* boot value */
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("intrex_auth.issuer",
+							   "Sets the issuer (iss) of tokens.",
+							   "Empty means intrex_auth:<system identifier>/<database oid>, which keeps the tokens of one database out of the next.",
+							   &setting_issuer,
+							   "",	/* boot value */
+							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);
+	DefineCustomStringVariable("intrex_auth.audience",
+							   "Sets the audience (aud) of tokens.",
+							   "Systems that share a key but not their users must differ here.",
+							   &setting_audience,
+							   "authenticated", /* boot value */
+							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);
+	DefineCustomStringVariable("intrex_auth.api_roles",
+							   "Sets the database roles that a token may name, separated by commas.",
+							   "Never list a role that bypasses row security.",
+							   &setting_api_roles,
+							   "anon,authenticated,auth_platform",	/* boot value */
+							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);
+	DefineInteger("intrex_auth.access_token_lifetime",
+				  "Sets the lifetime of an access token.",
+				  "From 1 second to 24 hours.",
+				  &setting_access_token_lifetime, 1, 86400, GUC_UNIT_S);
+	DefineInteger("intrex_auth.max_token_lifetime",
+				  "Sets the longest lifetime accepted of any token.",
+				  "From 1 second to 24 hours; tokens with a longer one are refused.",
+				  &setting_max_token_lifetime, 1, 86400, GUC_UNIT_S);
+	DefineBoolean("intrex_auth.session_check",
+				  "Checks session, user and membership once per transaction.",
+				  "Off: a token is good until it expires, and logout, bans and role changes wait until then.",
+				  &setting_session_check);
+	DefineBoolean("intrex_auth.session_token",
+				  "Accepts a token that was set in an earlier transaction.",
+				  "Never turn it on behind a transaction pooler: a token left over would serve the next client.",
+				  &setting_session_token);
+	DefineInteger("intrex_auth.refresh_token_lifetime",
+				  "Sets the lifetime of a refresh token.",
+				  "Each use issues a new one, so this is how long a session lasts without activity.",
+				  &setting_refresh_token_lifetime, 1, 400 * 86400, GUC_UNIT_S);
+	DefineInteger("intrex_auth.refresh_reuse_grace",
+				  "Sets how long a refresh token may be presented again while its successor is unused.",
+				  "It saves concurrent tabs and lost answers from being signed out; a thief has the same time.",
+				  &setting_refresh_reuse_grace, 0, 3600, GUC_UNIT_S);
+	DefineInteger("intrex_auth.password_cost",
+				  "Sets the bcrypt cost of new password hashes.",
+				  "From 4 to 14; each step doubles the time. Below 10 is for tests.",
+				  &setting_password_cost, PASSHASH_BCRYPT_MIN_COST, PASSHASH_BCRYPT_MAX_COST, 0);
+	DefineInteger("intrex_auth.password_min_length",
+				  "Sets the shortest password accepted, in characters.",
+				  "From 1 to 72. Existing passwords are not affected.",
+				  &setting_password_min_length, 1, PASSHASH_BCRYPT_MAX_BYTES, 0);
+	DefineBoolean("intrex_auth.allow_signup",
+				  "Opens auth_api.register to everybody.",
+				  "Off: administrators create users.",
+				  &setting_allow_signup);
+	DefineBoolean("intrex_auth.allow_bootstrap",
+				  "Lets auth_api.bootstrap_admin create the first platform administrator.",
+				  "It works only while there is none, but for anybody who calls it: turn it on just for that minute.",
+				  &setting_allow_bootstrap);
+	DefineBoolean("intrex_auth.require_email_verification",
+				  "Demands a verified e-mail address before a user can log in.",
+				  "Then registration logs nobody in.",
+				  &setting_require_email_verification);
+	DefineInteger("intrex_auth.login_limit_pair",
+				  "Sets the login attempts a minute per identifier and address.",
+				  "Over the limit the answer is 429.",
+				  &setting_login_limit_pair, 1, INT_MAX, 0);
+	DefineInteger("intrex_auth.login_limit_address",
+				  "Sets the login attempts a minute per address, over all identifiers.",
+				  "Not applied where the address is unknown (Unix-socket connections without trusted proxies).",
+				  &setting_login_limit_address, 1, INT_MAX, 0);
+	DefineInteger("intrex_auth.login_limit_identifier",
+				  "Sets the login attempts a minute per identifier, over all addresses.",
+				  "Keep it higher than login_limit_pair, so that strangers do not lock users out.",
+				  &setting_login_limit_identifier, 1, INT_MAX, 0);
+	DefineInteger("intrex_auth.login_max_failures",
+				  "Sets the failures in a row that close an account until it is reset.",
+				  "From 1 to 100 (NIST 800-63B).",
+				  &setting_login_max_failures, 1, 100, 0);
+	DefineInteger("intrex_auth.max_concurrent_hashes",
+				  "Sets the password hashes computed at the same time on this server.",
+				  "More are answered 503, so that a flood of logins does not starve the database.",
+				  &setting_max_concurrent_hashes, 1, 1000, 0);
+	DefineInteger("intrex_auth.trusted_proxies",
+				  "Sets the number of proxies that append to X-Forwarded-For.",
+				  "0 ignores the header. Too high a number lets clients choose their own address.",
+				  &setting_trusted_proxies, 0, 10, 0);
+}
+
+/*
+ * SQL function: auth._seconds(name text) returns integer
+ *
+ * A setting as its plain number; SHOW would add a unit of its choice.
+ */
+Datum
+intrex_auth_setting_seconds(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_INT32(pg_strtoint32(GetConfigOption(psprintf("intrex_auth.%s", name), false, false)));
+}

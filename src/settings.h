@@ -1,0 +1,43 @@
+/*
+ * src/settings.h: every setting of the extension; each has its paragraph in settings.c.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "postgres.h"
+
+/* keys and tokens */
+extern char *setting_key_file;
+extern char *setting_issuer;
+extern char *setting_audience;
+extern char *setting_api_roles;
+extern int	setting_access_token_lifetime;	/* seconds */
+extern int	setting_max_token_lifetime; /* seconds */
+extern bool setting_session_check;
+extern bool setting_session_token;
+
+/* sessions */
+extern int	setting_refresh_token_lifetime; /* seconds */
+extern int	setting_refresh_reuse_grace;	/* seconds */
+
+/* accounts */
+extern int	setting_password_cost;
+extern int	setting_password_min_length;	/* characters */
+extern bool setting_allow_signup;
+extern bool setting_allow_bootstrap;
+extern bool setting_require_email_verification;
+
+/* throttling */
+extern int	setting_login_limit_pair;	/* attempts a minute per (identifier, address) */
+extern int	setting_login_limit_address;	/* attempts a minute per address */
+extern int	setting_login_limit_identifier; /* attempts a minute per identifier */
+extern int	setting_login_max_failures; /* failures in a row that close an account */
+extern int	setting_max_concurrent_hashes;
+extern int	setting_trusted_proxies;
+
+/* Grows when a setting changes that the verification of tokens rests on. */
+extern uint64 SettingsGeneration(void);
+
+extern void SettingsInit(void);
+
+#endif							/* SETTINGS_H */
