@@ -1,0 +1,47 @@
+-- the last word on ownership and privileges
+--
+-- Schemas, tables and functions belong to auth_owner, so that no endpoint runs
+-- as the installing superuser.  The functions of the key file stay the
+-- superuser's.  EXECUTE is nobody's unless it was granted above.
+
+DO $$
+DECLARE
+	member pg_catalog.record;
+	superusers_own CONSTANT pg_catalog.text[] := ARRAY[
+		'auth.key_create', 'auth.key_rotate', 'auth.key_import', 'auth.key_export', 'auth._key_file_ensure'];
+BEGIN
+	FOR member IN
+		SELECT c.oid::pg_catalog.regclass AS name, c.relkind
+		FROM pg_catalog.pg_class AS c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) ANY (ARRAY['auth', 'auth_api']::pg_catalog.regnamespace[]::pg_catalog.oid[])
+			AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'S']::pg_catalog."char"[])
+			-- a sequence of an identity column follows its table
+			AND NOT (c.relkind OPERATOR(pg_catalog.=) 'S' AND EXISTS (
+				SELECT FROM pg_catalog.pg_depend AS d
+				WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+					AND d.objid OPERATOR(pg_catalog.=) c.oid
+					AND d.deptype OPERATOR(pg_catalog.=) ANY (ARRAY['a', 'i']::pg_catalog."char"[])))
+	LOOP
+		EXECUTE pg_catalog.format('ALTER %s %s OWNER TO auth_owner',
+			CASE member.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, member.name);
+		EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM PUBLIC',
+			CASE member.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, member.name);
+	END LOOP;
+
+	FOR member IN
+		SELECT p.oid::pg_catalog.regprocedure AS signature,
+			(n.nspname::pg_catalog.text OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) p.proname::pg_catalog.text) AS name
+		FROM pg_catalog.pg_proc AS p
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+		WHERE n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['auth', 'auth_api']::pg_catalog.name[])
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.signature);
+		IF NOT (member.name OPERATOR(pg_catalog.=) ANY (superusers_own)) THEN
+			EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO auth_owner', member.signature);
+		END IF;
+	END LOOP;
+END
+$$;
+
+ALTER SCHEMA auth OWNER TO auth_owner;
+ALTER SCHEMA auth_api OWNER TO auth_owner;

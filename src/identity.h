@@ -1,0 +1,44 @@
+/*
+ * src/identity.h: who is asking: the setting intrex_auth.token and what it proves.
+ */
+#ifndef IDENTITY_H
+#define IDENTITY_H
+
+#include "postgres.h"
+
+#include "utils/uuid.h"
+
+/* The identity of a verified token: one flat allocation, owned by guc.c. */
+typedef struct Identity Identity;
+
+extern void IdentityInit(void);
+
+/*
+ * The identity of this transaction, checked: not expired, set in this
+ * transaction, session alive.  NULL when there is no token.  Raises 28000.
+ */
+extern const Identity *IdentityGet(void);
+
+/* The same for callers that may not raise: NULL as well when it does not hold. */
+extern const Identity *IdentityTryGet(void);
+
+/* Parts; uuids are NULL when the claim is absent (or sub is no uuid), strings too. */
+extern const pg_uuid_t *IdentityUserId(const Identity *identity);
+extern const pg_uuid_t *IdentityTenantId(const Identity *identity);
+extern const pg_uuid_t *IdentitySessionId(const Identity *identity);
+extern const char *IdentitySubject(const Identity *identity);
+extern const char *IdentityRole(const Identity *identity);
+extern const char *IdentityEmail(const Identity *identity);
+extern const char *IdentityAal(const Identity *identity);
+
+/* The role and units of the membership as they are now (as signed with session_check = off). */
+extern const char *IdentityTenantRole(const Identity *identity);
+extern int	IdentityUnits(const Identity *identity, const pg_uuid_t **units);
+
+/* The payload of the token: JSON text. */
+extern void IdentityPayload(const Identity *identity, const char **text, size_t *length);
+
+/* Verify a token and make it the context of this transaction; raises 28000. */
+extern void IdentityAuthenticate(const char *token);
+
+#endif							/* IDENTITY_H */

@@ -1,0 +1,32 @@
+/*
+ * src/intrex_auth.c: the module's entry.
+ *
+ * Only calls the Init functions of the others.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "identity.h"
+#include "logguard.h"
+#include "settings.h"
+
+#if PG_VERSION_NUM >= 180000
+PG_MODULE_MAGIC_EXT(.name = "intrex_auth",.version = INTREX_AUTH_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/* Define the settings and install the hooks; needs no preload. */
+void
+_PG_init(void)
+{
+	SettingsInit();
+	IdentityInit();
+	LogGuardInit();
+
+	MarkGUCPrefixReserved("intrex_auth");
+}

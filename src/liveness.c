@@ -1,0 +1,304 @@
+/*
+ * src/liveness.c: session, user and membership as they are now.
+ *
+ * Depends on the columns of auth.sessions, users and memberships by number (see
+ * sql/10_tables.sql).  Three index look-ups through systable_beginscan() with no
+ * snapshot given: it takes a fresh one each time, so that revocations count at
+ * REPEATABLE READ; it is legal in parallel workers and on standbys; no ACL and
+ * no user switch is involved.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "liveness.h"
+
+/* column numbers */
+enum
+{
+	SESSION_ID = 1,
+	SESSION_USER_ID = 2,
+	SESSION_EXPIRES_AT = 4,
+	SESSION_REVOKED_AT = 5,
+	USER_ID = 1,
+	USER_IS_SUPER_ADMIN = 8,
+	USER_BANNED_UNTIL = 9,
+	MEMBERSHIP_TENANT_ID = 1,
+	MEMBERSHIP_USER_ID = 2,
+	MEMBERSHIP_ROLE = 3,
+	MEMBERSHIP_UNIT_IDS = 4
+};
+
+/* The tables and their primary keys, found by name once and after each change. */
+typedef struct TableOids
+{
+	const char *table_name;
+	const char *index_name;
+	Oid			table;
+	Oid			index;
+} TableOids;
+
+static TableOids sessions = {"sessions", "sessions_pkey", InvalidOid, InvalidOid};
+static TableOids users = {"users", "users_pkey", InvalidOid, InvalidOid};
+static TableOids memberships = {"memberships", "memberships_pkey", InvalidOid, InvalidOid};
+static bool oids_known = false;
+
+static const struct
+{
+	const char *code;
+	const char *text;
+}			outcomes[] = {
+	[LIVE] = {"ok", "The session is alive."},
+	[LIVE_NOT_INSTALLED] = {"not_installed", "This database has no tables of intrex_auth to check the session in."},
+	[LIVE_NO_SESSION] = {"session_not_found", "The session does not exist."},
+	[LIVE_SESSION_REVOKED] = {"session_revoked", "The session has been revoked."},
+	[LIVE_SESSION_EXPIRED] = {"session_expired", "The session has expired."},
+	[LIVE_NO_USER] = {"user_not_found", "The user does not exist."},
+	[LIVE_USER_BANNED] = {"user_banned", "The user is banned."},
+	[LIVE_NOT_ADMIN] = {"not_an_administrator", "The user is no platform administrator any more."},
+	[LIVE_NOT_MEMBER] = {"not_a_member", "The user is not a member of the tenant."},
+};
+
+/* Stable code of an outcome. */
+const char *
+LivenessCode(Liveness liveness)
+{
+	return outcomes[liveness].code;
+}
+
+/* Sentence of an outcome. */
+const char *
+LivenessText(Liveness liveness)
+{
+	return outcomes[liveness].text;
+}
+
+/* A change of one of our relations, or of any: find them anew. */
+static void
+ForgetOids(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) ||
+		relid == sessions.table || relid == sessions.index ||
+		relid == users.table || relid == users.index ||
+		relid == memberships.table || relid == memberships.index)
+		oids_known = false;
+}
+
+/* Find a table and its primary key by name. */
+static bool
+FindOids(TableOids *oids, Oid namespace)
+{
+	oids->table = get_relname_relid(oids->table_name, namespace);
+	oids->index = get_relname_relid(oids->index_name, namespace);
+	return OidIsValid(oids->table) && OidIsValid(oids->index);
+}
+
+/* Know all tables, or return false: the extension is not in this database. */
+static bool
+KnowOids(void)
+{
+	Oid			namespace;
+
+	if (oids_known)
+		return true;
+	namespace = get_namespace_oid("auth", true);
+	if (!OidIsValid(namespace) ||
+		!FindOids(&sessions, namespace) ||
+		!FindOids(&users, namespace) ||
+		!FindOids(&memberships, namespace))
+		return false;
+	oids_known = true;
+	return true;
+}
+
+/* An open look-up of one row. */
+typedef struct Lookup
+{
+	Relation	table;
+	SysScanDesc scan;
+	HeapTuple	row;
+} Lookup;
+
+/* Look up a row by one or two uuid columns of a primary key. */
+static void
+LookupBegin(Lookup *lookup, const TableOids *oids,
+			const pg_uuid_t *first, const pg_uuid_t *second)
+{
+	ScanKeyData key[2];
+
+	ScanKeyInit(&key[0], 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(first));
+	if (second != NULL)
+		ScanKeyInit(&key[1], 2, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(second));
+	lookup->table = table_open(oids->table, AccessShareLock);
+	lookup->scan = systable_beginscan(lookup->table, oids->index, true, NULL,
+									  second != NULL ? 2 : 1, key);
+	lookup->row = systable_getnext(lookup->scan);
+}
+
+/* End a look-up. */
+static void
+LookupEnd(Lookup *lookup)
+{
+	systable_endscan(lookup->scan);
+	table_close(lookup->table, AccessShareLock);
+}
+
+/* A column of the row. */
+static Datum
+Column(const Lookup *lookup, int number, bool *isnull)
+{
+	return heap_getattr(lookup->row, number, RelationGetDescr(lookup->table), isnull);
+}
+
+/* Is the session there, this user's, not revoked and not over? */
+static Liveness
+LookAtSession(const pg_uuid_t *session, const pg_uuid_t *user)
+{
+	Lookup		lookup;
+	Liveness	outcome = LIVE_NO_SESSION;
+	Datum		value;
+	bool		isnull;
+
+	LookupBegin(&lookup, &sessions, session, NULL);
+	if (HeapTupleIsValid(lookup.row))
+	{
+		value = Column(&lookup, SESSION_USER_ID, &isnull);
+		if (isnull || memcmp(DatumGetUUIDP(value), user, UUID_LEN) != 0)
+			outcome = LIVE_NO_SESSION;
+		else
+		{
+			(void) Column(&lookup, SESSION_REVOKED_AT, &isnull);
+			if (!isnull)
+				outcome = LIVE_SESSION_REVOKED;
+			else
+			{
+				value = Column(&lookup, SESSION_EXPIRES_AT, &isnull);
+				if (!isnull && DatumGetTimestampTz(value) <= GetCurrentTimestamp())
+					outcome = LIVE_SESSION_EXPIRED;
+				else
+					outcome = LIVE;
+			}
+		}
+	}
+	LookupEnd(&lookup);
+	return outcome;
+}
+
+/* Is the user there, not banned, and an administrator if that is claimed? */
+static Liveness
+LookAtUser(const pg_uuid_t *user, bool as_admin)
+{
+	Lookup		lookup;
+	Liveness	outcome = LIVE_NO_USER;
+	Datum		value;
+	bool		isnull;
+
+	LookupBegin(&lookup, &users, user, NULL);
+	if (HeapTupleIsValid(lookup.row))
+	{
+		value = Column(&lookup, USER_BANNED_UNTIL, &isnull);
+		if (!isnull && DatumGetTimestampTz(value) > GetCurrentTimestamp())
+			outcome = LIVE_USER_BANNED;
+		else
+		{
+			value = Column(&lookup, USER_IS_SUPER_ADMIN, &isnull);
+			if (as_admin && (isnull || !DatumGetBool(value)))
+				outcome = LIVE_NOT_ADMIN;
+			else
+				outcome = LIVE;
+		}
+	}
+	LookupEnd(&lookup);
+	return outcome;
+}
+
+/* Copy the units of a membership to where the whole transaction can read them. */
+static void
+CopyUnits(Datum value, Membership *membership)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	pg_uuid_t  *units;
+	ArrayIterator iterator;
+	Datum		element;
+	bool		isnull;
+
+	membership->unit_count = 0;
+	membership->units = NULL;
+	if (count == 0)
+		return;
+	units = MemoryContextAlloc(TopTransactionContext, sizeof(pg_uuid_t) * count);
+	iterator = array_create_iterator(array, 0, NULL);
+	while (array_iterate(iterator, &element, &isnull))
+	{
+		if (!isnull)
+			units[membership->unit_count++] = *DatumGetUUIDP(element);
+	}
+	array_free_iterator(iterator);
+	membership->units = units;
+}
+
+/* Is the user a member of the tenant, and as what? */
+static Liveness
+LookAtMembership(const pg_uuid_t *tenant, const pg_uuid_t *user, Membership *membership)
+{
+	Lookup		lookup;
+	Liveness	outcome = LIVE_NOT_MEMBER;
+	Datum		value;
+	bool		isnull;
+
+	LookupBegin(&lookup, &memberships, tenant, user);
+	if (HeapTupleIsValid(lookup.row))
+	{
+		value = Column(&lookup, MEMBERSHIP_ROLE, &isnull);
+		if (!isnull)
+			text_to_cstring_buffer(DatumGetTextPP(value), membership->role, MEMBER_ROLE_SIZE);
+		value = Column(&lookup, MEMBERSHIP_UNIT_IDS, &isnull);
+		if (!isnull)
+			CopyUnits(value, membership);
+		outcome = LIVE;
+	}
+	LookupEnd(&lookup);
+	return outcome;
+}
+
+/* Look up session, user and membership as they are now. */
+Liveness
+LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user, const pg_uuid_t *tenant,
+			 bool as_admin, Membership *membership)
+{
+	Liveness	outcome;
+
+	memset(membership, 0, sizeof(*membership));
+	if (!KnowOids())
+		return LIVE_NOT_INSTALLED;
+	if (session != NULL)
+	{
+		outcome = LookAtSession(session, user);
+		if (outcome != LIVE)
+			return outcome;
+	}
+	outcome = LookAtUser(user, as_admin);
+	if (outcome != LIVE || tenant == NULL)
+		return outcome;
+	return LookAtMembership(tenant, user, membership);
+}
+
+/* Hear of changes to the tables themselves. */
+void
+LivenessInit(void)
+{
+	CacheRegisterRelcacheCallback(ForgetOids, (Datum) 0);
+}

@@ -1,0 +1,49 @@
+/*
+ * src/liveness.h: session, user and membership as they are now.
+ */
+#ifndef LIVENESS_H
+#define LIVENESS_H
+
+#include "postgres.h"
+
+#include "utils/uuid.h"
+
+typedef enum Liveness
+{
+	LIVE,
+	LIVE_NOT_INSTALLED,			/* no auth tables in this database */
+	LIVE_NO_SESSION,
+	LIVE_SESSION_REVOKED,
+	LIVE_SESSION_EXPIRED,
+	LIVE_NO_USER,
+	LIVE_USER_BANNED,
+	LIVE_NOT_ADMIN,				/* the token is a platform administrator's, the user no longer is */
+	LIVE_NOT_MEMBER
+} Liveness;
+
+#define MEMBER_ROLE_SIZE 64		/* of a tenant role, NUL included */
+
+/* A membership as it is now. */
+typedef struct Membership
+{
+	char		role[MEMBER_ROLE_SIZE];
+	int			unit_count;
+	const pg_uuid_t *units;		/* in TopTransactionContext */
+} Membership;
+
+/*
+ * Look up what is given (each may be NULL but user) with a snapshot taken now,
+ * so that what others committed counts at every isolation level.  membership
+ * is filled when a tenant is given.
+ */
+extern Liveness LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user,
+							 const pg_uuid_t *tenant, bool as_admin,
+							 Membership *membership);
+
+/* Stable code and sentence of an outcome. */
+extern const char *LivenessCode(Liveness liveness);
+extern const char *LivenessText(Liveness liveness);
+
+extern void LivenessInit(void);
+
+#endif							/* LIVENESS_H */

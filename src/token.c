@@ -1,0 +1,187 @@
+/*
+ * src/token.c: access tokens against the key ring and the configured claims policy.
+ *
+ * Depends on keyring.c, settings.c and the core.  Throws nothing, since the
+ * check hook of intrex_auth.token calls it.
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+
+#include "keyring.h"
+#include "settings.h"
+#include "token.h"
+
+#include "core/base64url.h"
+#include "core/jws.h"
+
+/* More members and units than this make a token unreadable, not slow. */
+#define TOKEN_MAX_JSON_TOKENS 4096
+
+static uint8 payload_buffer[BASE64URL_DECODED(JWS_MAX_BYTES) + 1];
+static JsonToken json_buffer[TOKEN_MAX_JSON_TOKENS];
+
+/*
+ * The iss of our tokens.  The default needs no table: it is known in every
+ * backend and equal on a standby.
+ */
+const char *
+TokenIssuer(void)
+{
+	static char own_issuer[64];
+	static Oid	own_database = InvalidOid;
+
+	if (setting_issuer != NULL && setting_issuer[0] != '\0')
+		return setting_issuer;
+	if (own_database != MyDatabaseId || own_issuer[0] == '\0')
+	{
+		snprintf(own_issuer, sizeof(own_issuer), "intrex_auth:" UINT64_FORMAT "/%u",
+				 GetSystemIdentifier(), MyDatabaseId);
+		own_database = MyDatabaseId;
+	}
+	return own_issuer;
+}
+
+/* Is role one element of the comma-separated setting? */
+bool
+TokenRoleAllowed(const char *role, size_t length)
+{
+	const char *element = setting_api_roles;
+
+	if (length == 0)
+		return false;
+	while (element != NULL && *element != '\0')
+	{
+		size_t		n;
+
+		element += strspn(element, ", ");
+		n = strcspn(element, ", ");
+		if (n == length && memcmp(element, role, n) == 0)
+			return true;
+		element += n;
+	}
+	return false;
+}
+
+/*
+ * The key that a token names.  Tokens that we signed carry a header that the
+ * key has prepared, so that nothing of it needs reading.
+ */
+static Status
+FindKey(const JwsParts *parts, const Jwk **key, const char **alg)
+{
+	static JwsHeader header;
+	const JwkSet *set = KeyringGet(false);
+	Status		status;
+
+	if (set == NULL)
+		return STATUS_KEY_NONE;
+	for (size_t i = 0; i < set->count; i++)
+	{
+		const Jwk  *candidate = &set->keys[i];
+
+		if (candidate->header != NULL &&
+			candidate->header_length == parts->header_length &&
+			memcmp(candidate->header, parts->token, parts->header_length) == 0)
+		{
+			*key = candidate;
+			*alg = candidate->alg->name;
+			return STATUS_OK;
+		}
+	}
+
+	status = JwsReadHeader(parts, &header);
+	if (status != STATUS_OK)
+		return status;
+	/* other kinds of token have their own typ (RFC 8725 §3.11) and key */
+	if (header.typ[0] != '\0' && pg_strcasecmp(header.typ, "JWT") != 0)
+		return STATUS_TOKEN_TYP;
+	if (header.kid[0] == '\0')
+		return STATUS_TOKEN_KID;
+	*key = KeyringFind(header.kid, strlen(header.kid));
+	if (*key == NULL)
+		return KeyringGet(false) == NULL ? STATUS_KEY_NONE : STATUS_TOKEN_KID;
+	*alg = header.alg;
+	return STATUS_OK;
+}
+
+/* Decode the payload into the static buffers and find the claims. */
+static Status
+ReadPayload(const JwsParts *parts, VerifiedToken *out)
+{
+	Status		status;
+
+	status = JwsPayload(parts, payload_buffer, sizeof(payload_buffer) - 1, &out->payload_length);
+	if (status != STATUS_OK)
+		return status;
+	payload_buffer[out->payload_length] = '\0';
+	status = JsonParse((const char *) payload_buffer, out->payload_length,
+					   json_buffer, TOKEN_MAX_JSON_TOKENS, &out->doc);
+	if (status != STATUS_OK)
+		return status;
+	return ClaimsRead(&out->doc, &out->claims);
+}
+
+/* Judge the claims by the configured policy, with leeway 0: we wrote the times ourselves. */
+Status
+TokenJudge(const VerifiedToken *token)
+{
+	const JsonDoc *doc = &token->doc;
+	const JsonToken *role;
+	ClaimsPolicy policy = {0};
+	struct timespec now;
+	Status		status;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	policy.issuer = TokenIssuer();
+	policy.audience = setting_audience;
+	policy.now = now.tv_sec;
+	policy.max_lifetime = setting_max_token_lifetime;
+
+	status = ClaimsCheck(doc, &token->claims, &policy);
+	if (status != STATUS_OK)
+		return status;
+	if (token->claims.role < 0)
+		return STATUS_CLAIM_ROLE;
+	role = &doc->tokens[token->claims.role];
+	if (role->escaped || !TokenRoleAllowed(doc->text + role->start, role->length))
+		return STATUS_CLAIM_ROLE;
+	return STATUS_OK;
+}
+
+/* Verify a token: header, key, signature, claims. */
+Status
+TokenVerify(const char *token, size_t length, VerifiedToken *out)
+{
+	JwsParts	parts;
+	const Jwk  *key;
+	const char *alg;
+	Status		status;
+
+	status = JwsSplit(token, length, &parts);
+	if (status == STATUS_OK)
+		status = FindKey(&parts, &key, &alg);
+	if (status == STATUS_OK)
+		status = JwsVerify(&parts, alg, key);
+	if (status == STATUS_OK)
+		status = ReadPayload(&parts, out);
+	if (status == STATUS_OK)
+		status = TokenJudge(out);
+	return status;
+}
+
+/* Decode the payload of a token that somebody else verified. */
+Status
+TokenRead(const char *token, size_t length, VerifiedToken *out)
+{
+	JwsParts	parts;
+	Status		status;
+
+	status = JwsSplit(token, length, &parts);
+	if (status == STATUS_OK)
+		status = ReadPayload(&parts, out);
+	return status;
+}

@@ -1,0 +1,39 @@
+/*
+ * src/token.h: access tokens against the key ring and the configured claims policy.
+ */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include "postgres.h"
+
+#include "core/claims.h"
+#include "core/json.h"
+#include "core/status.h"
+
+/* A token that verified; it points into static buffers, good until the next call. */
+typedef struct VerifiedToken
+{
+	JsonDoc		doc;			/* the payload */
+	size_t		payload_length;
+	Claims		claims;
+} VerifiedToken;
+
+/*
+ * Verify a token: header, key, signature, claims.  STATUS_KEY_NONE when there
+ * is no key ring (ReportKeyringError() says why).  Throws nothing.
+ */
+extern Status TokenVerify(const char *token, size_t length, VerifiedToken *out) MUST_CHECK;
+
+/* Decode the payload of a token that somebody else verified: parallel workers. */
+extern Status TokenRead(const char *token, size_t length, VerifiedToken *out) MUST_CHECK;
+
+/* Judge the claims again: expiry, issuer, audience, role as they are configured now. */
+extern Status TokenJudge(const VerifiedToken *token) MUST_CHECK;
+
+/* The iss of our tokens. */
+extern const char *TokenIssuer(void);
+
+/* Is this one of the configured API roles? */
+extern bool TokenRoleAllowed(const char *role, size_t length) MUST_CHECK;
+
+#endif							/* TOKEN_H */
