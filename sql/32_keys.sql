@@ -38,16 +38,31 @@ CREATE OR REPLACE FUNCTION auth.keys() RETURNS TABLE (kid text, alg text, "use" 
 COMMENT ON FUNCTION auth.keys() IS 'the keys of the ring without their secrets';
 REVOKE ALL ON FUNCTION auth.keys() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION auth._keys_changed() RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_keys_changed';
+COMMENT ON FUNCTION auth._keys_changed() IS 'true once in each backend for each version of the key file';
+REVOKE ALL ON FUNCTION auth._keys_changed() FROM PUBLIC;
+
 -- which keys this database has been used with
+--
+-- A plain INSERT whose violation is caught: ON CONFLICT would fail with 40001
+-- at REPEATABLE READ when two sessions meet a new key at once.
 CREATE OR REPLACE FUNCTION auth._remember_keys() RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	INSERT INTO auth.known_keys (kid, thumbprint, alg)
-		SELECT k.kid, k.thumbprint, k.alg FROM auth.keys() AS k
-		WHERE NOT EXISTS (SELECT FROM auth.known_keys AS known WHERE known.kid = k.kid)
-		ON CONFLICT DO NOTHING;
+	IF NOT auth._keys_changed() THEN
+		RETURN;
+	END IF;
+	BEGIN
+		INSERT INTO auth.known_keys (kid, thumbprint, alg)
+			SELECT k.kid, k.thumbprint, k.alg FROM auth.keys() AS k
+			WHERE NOT EXISTS (SELECT FROM auth.known_keys AS known WHERE known.kid = k.kid);
+	EXCEPTION WHEN unique_violation THEN
+		NULL;
+	END;
 END
 $$;
 COMMENT ON FUNCTION auth._remember_keys() IS 'notes the thumbprints of the ring, so that a key that is missing later can be named';

@@ -34,6 +34,7 @@ SQL_FUNCTION(intrex_auth_key_rotate);
 SQL_FUNCTION(intrex_auth_key_import);
 SQL_FUNCTION(intrex_auth_key_export);
 SQL_FUNCTION(intrex_auth_keys);
+SQL_FUNCTION(intrex_auth_keys_changed);
 
 /* What becomes of the seeds' settings. */
 typedef struct ImportRule
@@ -436,4 +437,20 @@ intrex_auth_keys(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * SQL function: auth._keys_changed() returns boolean
+ *
+ * True once in each backend for each ring that it loads: time to note its keys.
+ */
+Datum
+intrex_auth_keys_changed(PG_FUNCTION_ARGS)
+{
+	static uint64 noted = 0;
+
+	if (KeyringGet(false) == NULL || noted == KeyringGeneration())
+		PG_RETURN_BOOL(false);
+	noted = KeyringGeneration();
+	PG_RETURN_BOOL(true);
 }

@@ -27,10 +27,10 @@ struct AeadKey
 
 /* Allocate contexts and compute the key schedule. */
 Status
-AeadKeyNew(const uint8_t key[AEAD_KEY_BYTES], AeadKey **out)
+AeadKeyNew(const uint8_t key[AEAD_KEY_BYTES], AeadKey * *out)
 {
-	AeadKey *aead;
-	Status status = STATUS_OK;
+	AeadKey    *aead;
+	Status		status = STATUS_OK;
 
 	*out = NULL;
 	aead = calloc(1, sizeof(AeadKey));
@@ -57,7 +57,7 @@ AeadKeyNew(const uint8_t key[AEAD_KEY_BYTES], AeadKey **out)
 
 /* Free; OpenSSL wipes the key schedules. */
 void
-AeadKeyFree(AeadKey *key)
+AeadKeyFree(AeadKey * key)
 {
 	if (key == NULL)
 		return;
@@ -68,13 +68,13 @@ AeadKeyFree(AeadKey *key)
 
 /* Seal with a nonce that must never have been used with this key. */
 Status
-AeadSealWithNonce(AeadKey *key, const uint8_t nonce[AEAD_NONCE_BYTES],
+AeadSealWithNonce(AeadKey * key, const uint8_t nonce[AEAD_NONCE_BYTES],
 				  const void *aad, size_t aad_length,
 				  const void *plaintext, size_t length, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = key->seal;
-	uint8_t *ciphertext = out + AEAD_NONCE_BYTES;
-	int written = 0;
+	uint8_t    *ciphertext = out + AEAD_NONCE_BYTES;
+	int			written = 0;
 
 	if (aad_length > INT_MAX || length > INT_MAX - AEAD_OVERHEAD)
 		return STATUS_ARGUMENT;
@@ -107,11 +107,11 @@ failed:
  * far above what a ring's key meets between rotations.
  */
 Status
-AeadSeal(AeadKey *key, const void *aad, size_t aad_length,
+AeadSeal(AeadKey * key, const void *aad, size_t aad_length,
 		 const void *plaintext, size_t length, uint8_t *out)
 {
-	uint8_t nonce[AEAD_NONCE_BYTES];
-	Status status;
+	uint8_t		nonce[AEAD_NONCE_BYTES];
+	Status		status;
 
 	status = RandomBytes(nonce, sizeof(nonce));
 	if (status != STATUS_OK)
@@ -121,16 +121,16 @@ AeadSeal(AeadKey *key, const void *aad, size_t aad_length,
 
 /* Open.  The plaintext stays in out only if the tag verified. */
 Status
-AeadOpen(AeadKey *key, const void *aad, size_t aad_length,
+AeadOpen(AeadKey * key, const void *aad, size_t aad_length,
 		 const uint8_t *sealed, size_t length, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = key->open;
 	const uint8_t *ciphertext = sealed + AEAD_NONCE_BYTES;
-	size_t plain_length;
-	uint8_t tag[AEAD_TAG_BYTES];
-	uint8_t nothing[AEAD_TAG_BYTES];
-	int written = 0;
-	Status status = STATUS_CRYPTO;
+	size_t		plain_length;
+	uint8_t		tag[AEAD_TAG_BYTES];
+	uint8_t		nothing[AEAD_TAG_BYTES];
+	int			written = 0;
+	Status		status = STATUS_CRYPTO;
 
 	if (length < AEAD_OVERHEAD)
 		return STATUS_SEALED_FORMAT;

@@ -5,7 +5,7 @@
  */
 #include "base64url.h"
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(CORE_PORTABLE)
 #include <immintrin.h>
 #endif
 
@@ -84,7 +84,7 @@ DecodeGroups(const uint8_t *in, size_t groups, uint8_t *out)
 	for (; groups > 0; groups--)
 	{
 		uint32_t	group = values[0][in[0]] | values[1][in[1]] |
-			values[2][in[2]] | values[3][in[3]];
+		values[2][in[2]] | values[3][in[3]];
 
 		bad |= group;
 		out[0] = (uint8_t) (group >> 16);
@@ -96,26 +96,31 @@ DecodeGroups(const uint8_t *in, size_t groups, uint8_t *out)
 	return bad;
 }
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(CORE_PORTABLE)
 /*
  * The same with the vectors of every x86-64 since 2006, four groups at a time
  * (after Muła and Lemire, "Faster Base64 Encoding and Decoding Using AVX2
  * Instructions"): a third of the time on a token.
  */
-static __attribute__((target("ssse3"))) uint32_t
+static __attribute__((target("ssse3")))
+uint32_t
 DecodeGroupsVector(const uint8_t *in, size_t groups, uint8_t *out)
 {
 	const __m128i nibble = _mm_set1_epi8(15);
 
 	/* By high digit: its class as a bit, none for 0, 1 and what is not ASCII. */
-	const __m128i class_of_high = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 16, 32, 0, 0, 0, 0, 0, 0, 0, 0);
+	const __m128i class_of_high = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 16, 32, 0, 0, 0, 0, 0,
+												0, 0, 0);
 
 	/* By low digit: the classes in which the alphabet has it. */
-	const __m128i classes_of_low = _mm_setr_epi8(0x2A, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E,
-												 0x3E, 0x3E, 0x3C, 0x14, 0x14, 0x15, 0x14, 0x1C);
+	const __m128i classes_of_low = _mm_setr_epi8(0x2A, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E,
+												 0x3E,
+												 0x3E, 0x3E, 0x3C, 0x14, 0x14, 0x15, 0x14,
+												 0x1C);
 
 	/* By high digit: value less character; the underscore is moved to 8. */
-	const __m128i offset = _mm_setr_epi8(0, 0, 62 - '-', 52 - '0', 0 - 'A', 0 - 'A', 26 - 'a', 26 - 'a',
+	const __m128i offset = _mm_setr_epi8(0, 0, 62 - '-', 52 - '0', 0 - 'A', 0 - 'A',
+										 26 - 'a', 26 - 'a',
 										 63 - '_', 0, 0, 0, 0, 0, 0, 0);
 	__m128i		bad = _mm_setzero_si128();
 
@@ -136,7 +141,8 @@ DecodeGroupsVector(const uint8_t *in, size_t groups, uint8_t *out)
 		/* Four values of 6 bits, as two of 12, as one of 24, in the order of bytes. */
 		x = _mm_maddubs_epi16(x, _mm_set1_epi32(0x01400140));
 		x = _mm_madd_epi16(x, _mm_set1_epi32(0x00011000));
-		x = _mm_shuffle_epi8(x, _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1));
+		x = _mm_shuffle_epi8(x, _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1,
+											  -1, -1, -1));
 		_mm_storeu_si128((__m128i *) out, x);
 		in += 16;
 		out += 12;
@@ -161,7 +167,7 @@ Base64UrlDecode(const char *in, size_t length,
 	if (decoded > out_size)
 		return STATUS_ARGUMENT;
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(CORE_PORTABLE)
 	if (__builtin_cpu_supports("ssse3"))
 		bad = DecodeGroupsVector((const uint8_t *) in, groups, out);
 	else

@@ -140,7 +140,8 @@ ReadClaim(const JsonDoc *doc, const ClaimRule *rule, uint32_t value, Claims *cla
 			fits = type == JSON_STRING || IsStringArray(doc, value);
 			break;
 		case CLAIM_TIME:
-			if (JsonInteger(doc, (int) value, (int64_t *) (base + rule->field)) != STATUS_OK)
+			if (JsonInteger(doc, (int) value,
+							(int64_t *) (base + rule->field)) != STATUS_OK)
 				return STATUS_CLAIM_TYPE;
 			*(bool *) (base + rule->has_field) = true;
 			return STATUS_OK;
@@ -236,7 +237,8 @@ CheckParties(const JsonDoc *doc, const Claims *claims, const ClaimsPolicy *polic
 	{
 		/* An empty array names nobody, as if there were none. */
 		if (claims->aud < 0 ||
-			(doc->tokens[claims->aud].type == JSON_ARRAY && doc->tokens[claims->aud].count == 0))
+			(doc->tokens[claims->aud].type == JSON_ARRAY &&
+			 doc->tokens[claims->aud].count == 0))
 			return STATUS_CLAIM_MISSING;
 		if (!HasAudience(doc, claims->aud, policy->audience))
 			return STATUS_CLAIM_AUDIENCE;

@@ -30,24 +30,24 @@
 
 typedef union HashState
 {
-	SHA256_CTX sha256;
-	SHA512_CTX sha512; /* SHA-384 as well */
+	SHA256_CTX	sha256;
+	SHA512_CTX	sha512;			/* SHA-384 as well */
 } HashState;
 
 struct HmacKey
 {
-	HashKind hash;
-	HashState inner; /* has absorbed key xor ipad */
-	HashState outer; /* has absorbed key xor opad */
+	HashKind	hash;
+	HashState	inner;			/* has absorbed key xor ipad */
+	HashState	outer;			/* has absorbed key xor opad */
 };
 
 /* What differs between the hashes. */
 static const struct
 {
-	size_t hash_bytes;
-	size_t block_bytes;
-	size_t state_bytes;
-} hashes[] = {
+	size_t		hash_bytes;
+	size_t		block_bytes;
+	size_t		state_bytes;
+}			hashes[] = {
 	[HASH_SHA256] = {SHA256_DIGEST_LENGTH, SHA256_CBLOCK, sizeof(SHA256_CTX)},
 	[HASH_SHA384] = {SHA384_DIGEST_LENGTH, SHA512_CBLOCK, sizeof(SHA512_CTX)},
 	[HASH_SHA512] = {SHA512_DIGEST_LENGTH, SHA512_CBLOCK, sizeof(SHA512_CTX)},
@@ -98,13 +98,13 @@ HashFinal(HashKind hash, HashState *state, uint8_t *out)
 
 /* Hash the key into both states (RFC 2104 §2). */
 static Status
-HmacPrepare(HmacKey *hmac, HashKind hash, const void *key, size_t key_length)
+HmacPrepare(HmacKey * hmac, HashKind hash, const void *key, size_t key_length)
 {
-	size_t block = hashes[hash].block_bytes;
-	uint8_t pad[BLOCK_MAX_BYTES];
-	HashState state;
-	int ok = 1;
-	size_t i;
+	size_t		block = hashes[hash].block_bytes;
+	uint8_t		pad[BLOCK_MAX_BYTES];
+	HashState	state;
+	int			ok = 1;
+	size_t		i;
 
 	/* A key longer than a block is replaced by its hash. */
 	memset(pad, 0, sizeof(pad));
@@ -135,10 +135,10 @@ HmacPrepare(HmacKey *hmac, HashKind hash, const void *key, size_t key_length)
 
 /* Allocate a key schedule. */
 Status
-HmacKeyNew(HashKind hash, const void *key, size_t key_length, HmacKey **out)
+HmacKeyNew(HashKind hash, const void *key, size_t key_length, HmacKey * *out)
 {
-	HmacKey *hmac;
-	Status status;
+	HmacKey    *hmac;
+	Status		status;
 
 	*out = NULL;
 	hmac = calloc(1, sizeof(HmacKey));
@@ -156,19 +156,19 @@ HmacKeyNew(HashKind hash, const void *key, size_t key_length, HmacKey **out)
 
 /* Wipe and free a key schedule. */
 void
-HmacKeyFree(HmacKey *key)
+HmacKeyFree(HmacKey * key)
 {
 	SecureFree(key, sizeof(HmacKey));
 }
 
 /* HMAC of data: the inner hash of the text, the outer hash of that. */
 Status
-HmacCompute(const HmacKey *key, const void *data, size_t length, uint8_t *out)
+HmacCompute(const HmacKey * key, const void *data, size_t length, uint8_t *out)
 {
-	HashKind hash = key->hash;
-	size_t state_bytes = hashes[hash].state_bytes;
-	HashState state;
-	int ok = 1;
+	HashKind	hash = key->hash;
+	size_t		state_bytes = hashes[hash].state_bytes;
+	HashState	state;
+	int			ok = 1;
 
 	memcpy(&state, &key->inner, state_bytes);
 	ok &= HashUpdate(hash, &state, data, length);
@@ -192,8 +192,8 @@ Status
 HmacOnce(HashKind hash, const void *key, size_t key_length,
 		 const void *data, size_t length, uint8_t *out)
 {
-	HmacKey hmac;
-	Status status;
+	HmacKey		hmac;
+	Status		status;
 
 	status = HmacPrepare(&hmac, hash, key, key_length);
 	if (status == STATUS_OK)
@@ -210,14 +210,14 @@ Status
 HkdfSha256(const void *key, size_t key_length, const void *salt, size_t salt_length,
 		   const void *info, size_t info_length, uint8_t *out, size_t out_length)
 {
-	uint8_t prk[SHA256_DIGEST_LENGTH];
-	uint8_t block[SHA256_DIGEST_LENGTH];
-	HmacKey expand;
-	HashState state;
-	uint8_t counter;
-	size_t done;
-	int ok = 1;
-	Status status;
+	uint8_t		prk[SHA256_DIGEST_LENGTH];
+	uint8_t		block[SHA256_DIGEST_LENGTH];
+	HmacKey		expand;
+	HashState	state;
+	uint8_t		counter;
+	size_t		done;
+	int			ok = 1;
+	Status		status;
 
 	if (out_length == 0 || out_length > 255 * SHA256_DIGEST_LENGTH)
 		return STATUS_ARGUMENT;
@@ -232,7 +232,7 @@ HkdfSha256(const void *key, size_t key_length, const void *salt, size_t salt_len
 	/* Expand (§2.3): T(i) = HMAC(prk, T(i-1) || info || i). */
 	for (done = 0, counter = 1; done < out_length; counter++)
 	{
-		size_t take = out_length - done;
+		size_t		take = out_length - done;
 
 		state = expand.inner;
 		if (counter > 1)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#ifdef __SSE2__
+#if defined(__SSE2__) && !defined(CORE_PORTABLE)
 #include <emmintrin.h>
 #endif
 
@@ -59,16 +59,16 @@ SpecialBytes(uint64_t word)
 static inline const uint8_t *
 SkipPlain(const uint8_t *p, const uint8_t *end)
 {
-#ifdef __SSE2__
+#if defined(__SSE2__) && !defined(CORE_PORTABLE)
 	while (end - p >= 16)
 	{
 		__m128i		block = _mm_loadu_si128((const __m128i *) p);
 
 		/* The comparison is signed: below a space is also what is not ASCII. */
 		int			special = _mm_movemask_epi8(
-			_mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8(' ')),
-						 _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
-									  _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')))));
+												_mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8(' ')),
+															 _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+																		  _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')))));
 
 		if (special != 0)
 			return p + __builtin_ctz((unsigned int) special);
@@ -125,10 +125,11 @@ AddToken(Parser *parser, JsonType type, const uint8_t *p)
 		return NULL;
 	}
 	token = &parser->tokens[parser->count++];
-	*token = (JsonToken) {
+	*token = (JsonToken)
+	{
 		.type = (uint8_t) type,
-		.start = (uint32_t) (p - parser->text),
-		.next = parser->count
+			.start = (uint32_t) (p - parser->text),
+			.next = parser->count
 	};
 	return token;
 }

@@ -60,7 +60,7 @@ JsonString(const JsonDoc *doc, int token, char *out, size_t size, size_t *length
 		return STATUS_JSON_TYPE;
 	if (string->escaped)
 	{
-		JsonBytes		bytes = JsonBytesOf(doc->text, string);
+		JsonBytes	bytes = JsonBytesOf(doc->text, string);
 		int			byte;
 
 		while ((byte = JsonNextByte(&bytes)) >= 0)
@@ -100,7 +100,11 @@ JsonInteger(const JsonDoc *doc, int token, int64_t *out)
 	bool		negative;
 
 	*out = 0;
-	/* A sign and the 16 digits of 2^53 - 1: longer is out of range, and cannot overflow below. */
+
+	/*
+	 * A sign and the 16 digits of 2^53 - 1: longer is out of range, and cannot overflow
+	 * below.
+	 */
 	if (number == NULL || number->type != JSON_NUMBER || number->length > 17)
 		return STATUS_JSON_TYPE;
 	p = doc->text + number->start;

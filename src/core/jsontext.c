@@ -230,4 +230,3 @@ JsonTokenIs(const char *text, const JsonToken *token, const char *s, size_t leng
 			return false;
 	return JsonNextByte(&bytes) < 0;
 }
-

@@ -65,7 +65,8 @@ extern uint32_t JsonHashPlain(const uint8_t *p, size_t length);
 extern uint32_t JsonHash(const char *text, const JsonToken *token);
 
 /* Is a string token, unescaped, equal to another, or to plain bytes? */
-extern bool JsonTokensEqual(const char *text, const JsonToken *a, const JsonToken *b) MUST_CHECK;
+extern bool JsonTokensEqual(const char *text, const JsonToken *a,
+							const JsonToken *b) MUST_CHECK;
 extern bool JsonTokenIs(const char *text, const JsonToken *token,
 						const char *s, size_t length) MUST_CHECK;
 

@@ -55,10 +55,10 @@ static const char *const state_names[] = {
 #define K_MAX_CHARS BASE64URL_LENGTH(JWK_SECRET_MAX)
 
 /* Look up an algorithm; names are case-sensitive (RFC 7515 §4.1.1). */
-const KeyAlgorithm *
+const		KeyAlgorithm *
 KeyAlgorithmFind(const char *name, size_t length)
 {
-	size_t i;
+	size_t		i;
 
 	for (i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
 	{
@@ -78,10 +78,10 @@ KeyStateName(KeyState state)
 
 /* Read kty. */
 static Status
-ReadType(const JsonDoc *doc, int object, KeyType *type)
+ReadType(const JsonDoc * doc, int object, KeyType * type)
 {
-	int kty = JsonFind(doc, object, "kty");
-	int i;
+	int			kty = JsonFind(doc, object, "kty");
+	int			i;
 
 	if (kty < 0 || doc->tokens[kty].type != JSON_STRING)
 		return STATUS_KEY_FORMAT;
@@ -101,11 +101,11 @@ ReadType(const JsonDoc *doc, int object, KeyType *type)
  * type that we know has only one, so none may be silent about it.
  */
 static Status
-ReadAlgorithm(const JsonDoc *doc, int object, KeyType type, const KeyAlgorithm **alg)
+ReadAlgorithm(const JsonDoc * doc, int object, KeyType type, const KeyAlgorithm * *alg)
 {
-	int token = JsonFind(doc, object, "alg");
-	char name[32];
-	size_t length;
+	int			token = JsonFind(doc, object, "alg");
+	char		name[32];
+	size_t		length;
 
 	if (token < 0)
 		return STATUS_KEY_ALG;
@@ -121,10 +121,10 @@ ReadAlgorithm(const JsonDoc *doc, int object, KeyType type, const KeyAlgorithm *
 
 /* Read kid. */
 static Status
-ReadKid(const JsonDoc *doc, int object, int flags, Jwk *jwk)
+ReadKid(const JsonDoc * doc, int object, int flags, Jwk * jwk)
 {
-	int kid = JsonFind(doc, object, "kid");
-	size_t length;
+	int			kid = JsonFind(doc, object, "kid");
+	size_t		length;
 
 	if (kid < 0)
 		return (flags & JWKSET_RING) ? STATUS_KEY_FORMAT : STATUS_OK;
@@ -136,11 +136,11 @@ ReadKid(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 
 /* Read key_ops: does it allow to make (sign, encrypt) and to check (verify, decrypt)? */
 static Status
-ReadOperations(const JsonDoc *doc, int array, Jwk *jwk)
+ReadOperations(const JsonDoc * doc, int array, Jwk * jwk)
 {
-	const JsonToken *tokens = doc->tokens;
-	KeyUse use = jwk->alg->use;
-	uint32_t element;
+	const		JsonToken *tokens = doc->tokens;
+	KeyUse		use = jwk->alg->use;
+	uint32_t	element;
 
 	if (tokens[array].type != JSON_ARRAY)
 		return STATUS_KEY_FORMAT;
@@ -161,11 +161,11 @@ ReadOperations(const JsonDoc *doc, int array, Jwk *jwk)
 
 /* Read use and key_ops, which must not contradict what alg is for. */
 static Status
-ReadUse(const JsonDoc *doc, int object, int flags, Jwk *jwk)
+ReadUse(const JsonDoc * doc, int object, int flags, Jwk * jwk)
 {
 	const char *name = key_use_names[jwk->alg->use].use;
-	int use = JsonFind(doc, object, "use");
-	int operations = JsonFind(doc, object, "key_ops");
+	int			use = JsonFind(doc, object, "use");
+	int			operations = JsonFind(doc, object, "key_ops");
 
 	if (use >= 0)
 	{
@@ -179,7 +179,7 @@ ReadUse(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 	jwk->can_verify = true;
 	if (operations >= 0)
 	{
-		Status status = ReadOperations(doc, operations, jwk);
+		Status		status = ReadOperations(doc, operations, jwk);
 
 		if (status != STATUS_OK)
 			return status;
@@ -198,11 +198,11 @@ ReadUse(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 
 /* Read our own members, state and since. */
 static Status
-ReadState(const JsonDoc *doc, int object, int flags, Jwk *jwk)
+ReadState(const JsonDoc * doc, int object, int flags, Jwk * jwk)
 {
-	int state = JsonFind(doc, object, "state");
-	int since = JsonFind(doc, object, "since");
-	int i;
+	int			state = JsonFind(doc, object, "state");
+	int			since = JsonFind(doc, object, "since");
+	int			i;
 
 	/* Somebody else's key without a state is in use. */
 	jwk->state = KEY_CURRENT;
@@ -228,13 +228,13 @@ ReadState(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 
 /* Read k, the secret of an oct key (RFC 7518 §6.4.1). */
 static Status
-ReadSecret(const JsonDoc *doc, int object, Jwk *jwk)
+ReadSecret(const JsonDoc * doc, int object, Jwk * jwk)
 {
-	int k = JsonFind(doc, object, "k");
-	char encoded[K_MAX_CHARS + 1];
-	uint8_t secret[BASE64URL_DECODED(K_MAX_CHARS)];
-	size_t length;
-	Status status = STATUS_KEY_FORMAT;
+	int			k = JsonFind(doc, object, "k");
+	char		encoded[K_MAX_CHARS + 1];
+	uint8_t		secret[BASE64URL_DECODED(K_MAX_CHARS)];
+	size_t		length;
+	Status		status = STATUS_KEY_FORMAT;
 
 	if (k >= 0 &&
 		JsonString(doc, k, encoded, sizeof(encoded), &length) == STATUS_OK &&
@@ -247,7 +247,7 @@ ReadSecret(const JsonDoc *doc, int object, Jwk *jwk)
 
 /* Read the key itself. */
 static Status
-ReadMaterial(const JsonDoc *doc, int object, Jwk *jwk)
+ReadMaterial(const JsonDoc * doc, int object, Jwk * jwk)
 {
 	switch (jwk->alg->type)
 	{
@@ -265,10 +265,10 @@ ReadMaterial(const JsonDoc *doc, int object, Jwk *jwk)
 
 /* Read one key.  On failure the caller clears it. */
 static Status
-ReadKey(const JsonDoc *doc, int object, int flags, Jwk *jwk)
+ReadKey(const JsonDoc * doc, int object, int flags, Jwk * jwk)
 {
-	KeyType type;
-	Status status;
+	KeyType		type;
+	Status		status;
 
 	if (doc->tokens[object].type != JSON_OBJECT)
 		return STATUS_KEY_FORMAT;
@@ -292,10 +292,10 @@ ReadKey(const JsonDoc *doc, int object, int flags, Jwk *jwk)
  * over (RFC 7517 §5), and *unknown keeps the reason.
  */
 static Status
-ReadMember(const JsonDoc *doc, int object, int flags, JwkSet *set, Status *unknown)
+ReadMember(const JsonDoc * doc, int object, int flags, JwkSet * set, Status * unknown)
 {
-	Jwk *jwk = &set->keys[set->count];
-	Status status;
+	Jwk		   *jwk = &set->keys[set->count];
+	Status		status;
 
 	status = ReadKey(doc, object, flags, jwk);
 	if (status == STATUS_OK && JwkSetFind(set, jwk->kid, strlen(jwk->kid)) != NULL)
@@ -318,14 +318,14 @@ ReadMember(const JsonDoc *doc, int object, int flags, JwkSet *set, Status *unkno
 
 /* Read the outermost value: a JWK Set or one bare JWK. */
 static Status
-ReadSet(const JsonDoc *doc, int flags, JwkSet *set)
+ReadSet(const JsonDoc * doc, int flags, JwkSet * set)
 {
-	const JsonToken *tokens = doc->tokens;
-	int keys = JsonFind(doc, 0, "keys");
-	bool bare = keys < 0;
-	uint32_t room = bare ? 1 : tokens[keys].count;
-	Status unknown = STATUS_OK;
-	Status status = STATUS_OK;
+	const		JsonToken *tokens = doc->tokens;
+	int			keys = JsonFind(doc, 0, "keys");
+	bool		bare = keys < 0;
+	uint32_t	room = bare ? 1 : tokens[keys].count;
+	Status		unknown = STATUS_OK;
+	Status		status = STATUS_OK;
 
 	if (tokens[0].type != JSON_OBJECT || (bare && (flags & JWKSET_RING)) ||
 		(!bare && (tokens[keys].type != JSON_ARRAY || JsonFind(doc, 0, "kty") >= 0)))
@@ -342,7 +342,7 @@ ReadSet(const JsonDoc *doc, int flags, JwkSet *set)
 		status = ReadMember(doc, 0, flags, set, &unknown);
 	else
 	{
-		uint32_t element;
+		uint32_t	element;
 
 		for (element = (uint32_t) keys + 1;
 			 element < tokens[keys].next && status == STATUS_OK;
@@ -356,15 +356,15 @@ ReadSet(const JsonDoc *doc, int flags, JwkSet *set)
 
 /* A ring must be able to do everything: each use has exactly one current key. */
 static Status
-CheckRing(const JwkSet *set)
+CheckRing(const JwkSet * set)
 {
-	size_t keys[KEY_USES] = {0};
-	size_t current[KEY_USES] = {0};
-	size_t i;
+	size_t		keys[KEY_USES] = {0};
+	size_t		current[KEY_USES] = {0};
+	size_t		i;
 
 	for (i = 0; i < set->count; i++)
 	{
-		KeyUse use = set->keys[i].alg->use;
+		KeyUse		use = set->keys[i].alg->use;
 
 		keys[use]++;
 		if (set->keys[i].state == KEY_CURRENT)
@@ -382,13 +382,13 @@ CheckRing(const JwkSet *set)
 
 /* Parse a set. */
 Status
-JwkSetParse(const char *text, size_t length, int flags, JwkSet **out)
+JwkSetParse(const char *text, size_t length, int flags, JwkSet * *out)
 {
-	JsonToken *tokens = NULL;
-	JwkSet *set = NULL;
-	JsonDoc doc;
-	size_t max_tokens;
-	Status status;
+	JsonToken  *tokens = NULL;
+	JwkSet	   *set = NULL;
+	JsonDoc		doc;
+	size_t		max_tokens;
+	Status		status;
 
 	*out = NULL;
 	if (length > JWKSET_MAX_BYTES)

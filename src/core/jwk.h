@@ -104,6 +104,7 @@ extern const Jwk *JwkSetCurrent(const JwkSet *set, KeyUse use) MUST_CHECK;
 /*
  * Add a key to a set (created by JwkSetNew): a fresh one, or a given secret.
  * The kid is random.  A current key of the same use becomes previous.
+ * The pointer to the added key is good until the next addition.
  */
 extern Status JwkSetNew(JwkSet **out) MUST_CHECK;
 extern Status JwkSetAddGenerated(JwkSet *set, const KeyAlgorithm *alg, KeyState state,

@@ -15,7 +15,7 @@
 bool
 JwkIsPrintable(const char *text, size_t length)
 {
-	size_t i;
+	size_t		i;
 
 	for (i = 0; i < length; i++)
 	{
@@ -29,7 +29,7 @@ JwkIsPrintable(const char *text, size_t length)
 size_t
 JwkEscape(const char *text, char *out)
 {
-	char *start = out;
+	char	   *start = out;
 
 	for (; *text != '\0'; text++)
 	{
@@ -44,7 +44,7 @@ JwkEscape(const char *text, char *out)
 static char *
 Append(char *out, const char *text)
 {
-	size_t length = strlen(text);
+	size_t		length = strlen(text);
 
 	memcpy(out, text, length);
 	return out + length;
@@ -52,10 +52,10 @@ Append(char *out, const char *text)
 
 /* Compose and encode a header. */
 Status
-JwkHeader(const Jwk *jwk, const char *typ, char *out, size_t *length)
+JwkHeader(const Jwk * jwk, const char *typ, char *out, size_t *length)
 {
-	char text[JWK_HEADER_TEXT_MAX];
-	char *end = text;
+	char		text[JWK_HEADER_TEXT_MAX];
+	char	   *end = text;
 
 	*length = 0;
 	if (strlen(typ) > JWK_TYP_MAX || !JwkIsPrintable(typ, strlen(typ)))
@@ -80,12 +80,12 @@ JwkHeader(const Jwk *jwk, const char *typ, char *out, size_t *length)
  * their names, without white space (RFC 7638 §3.2).
  */
 static Status
-OctThumbprint(Jwk *jwk)
+OctThumbprint(Jwk * jwk)
 {
-	char text[32 + BASE64URL_LENGTH(JWK_SECRET_MAX)];
-	char *end = text;
-	uint8_t hash[32];
-	Status status;
+	char		text[32 + BASE64URL_LENGTH(JWK_SECRET_MAX)];
+	char	   *end = text;
+	uint8_t		hash[32];
+	Status		status;
 
 	end = Append(end, "{\"k\":\"");
 	end += Base64UrlEncode(jwk->secret, jwk->secret_length, end);
@@ -99,11 +99,11 @@ OctThumbprint(Jwk *jwk)
 
 /* Keep the header with which this key signs. */
 static Status
-PrepareHeader(Jwk *jwk)
+PrepareHeader(Jwk * jwk)
 {
-	char header[JWK_HEADER_MAX];
-	size_t length;
-	Status status;
+	char		header[JWK_HEADER_MAX];
+	size_t		length;
+	Status		status;
 
 	status = JwkHeader(jwk, "JWT", header, &length);
 	if (status != STATUS_OK)
@@ -118,10 +118,10 @@ PrepareHeader(Jwk *jwk)
 
 /* Complete an oct key.  On failure the caller clears it. */
 Status
-JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length)
+JwkAssignSecret(Jwk * jwk, const uint8_t *secret, size_t length)
 {
-	const KeyAlgorithm *alg = jwk->alg;
-	Status status;
+	const		KeyAlgorithm *alg = jwk->alg;
+	Status		status;
 
 	if (length < alg->min_bytes)
 		return STATUS_KEY_WEAK;
@@ -144,7 +144,7 @@ JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length)
 
 /* Wipe and free what a key holds. */
 void
-JwkClear(Jwk *jwk)
+JwkClear(Jwk * jwk)
 {
 	SecureFree(jwk->secret, jwk->secret_length);
 	HmacKeyFree(jwk->hmac);

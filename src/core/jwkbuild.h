@@ -16,8 +16,8 @@ extern const char *const key_type_names[KEY_TYPES];
 /* How a JWK expresses a use (RFC 7517 §4.2, §4.3). */
 typedef struct KeyUseNames
 {
-	const char *use;  /* NULL: there is no word for it, key_ops says it */
-	const char *make; /* of key_ops */
+	const char *use;			/* NULL: there is no word for it, key_ops says it */
+	const char *make;			/* of key_ops */
 	const char *check;
 } KeyUseNames;
 
@@ -42,12 +42,12 @@ extern size_t JwkEscape(const char *text, char *out);
  * Give an oct key its secret, whose length alg must accept, and all that
  * follows from it: HMAC key, thumbprint, header.  kid and alg are set before.
  */
-extern Status JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length) MUST_CHECK;
+extern Status JwkAssignSecret(Jwk * jwk, const uint8_t *secret, size_t length) MUST_CHECK;
 
 /* Wipe and free what a key holds. */
-extern void JwkClear(Jwk *jwk);
+extern void JwkClear(Jwk * jwk);
 
 /* Our JWS header for a key and typ, base64url, into out (JWK_HEADER_MAX bytes). */
-extern Status JwkHeader(const Jwk *jwk, const char *typ, char *out, size_t *length) MUST_CHECK;
+extern Status JwkHeader(const Jwk * jwk, const char *typ, char *out, size_t *length) MUST_CHECK;
 
-#endif /* CORE_JWKBUILD_H */
+#endif							/* CORE_JWKBUILD_H */

@@ -16,7 +16,7 @@
 
 /* An empty set. */
 Status
-JwkSetNew(JwkSet **out)
+JwkSetNew(JwkSet * *out)
 {
 	*out = calloc(1, sizeof(JwkSet));
 	return *out != NULL ? STATUS_OK : STATUS_MEMORY;
@@ -24,9 +24,9 @@ JwkSetNew(JwkSet **out)
 
 /* Wipe and free a set. */
 void
-JwkSetFree(JwkSet *set)
+JwkSetFree(JwkSet * set)
 {
-	size_t i;
+	size_t		i;
 
 	if (set == NULL)
 		return;
@@ -37,10 +37,10 @@ JwkSetFree(JwkSet *set)
 }
 
 /* Key of a kid.  Keys without one are not found, not even by an empty kid. */
-const Jwk *
-JwkSetFind(const JwkSet *set, const char *kid, size_t kid_length)
+const		Jwk *
+JwkSetFind(const JwkSet * set, const char *kid, size_t kid_length)
 {
-	size_t i;
+	size_t		i;
 
 	if (kid_length == 0 || kid_length > JWK_KID_MAX)
 		return NULL;
@@ -54,14 +54,14 @@ JwkSetFind(const JwkSet *set, const char *kid, size_t kid_length)
 }
 
 /* The key that makes signatures, seals or derived keys now. */
-const Jwk *
-JwkSetCurrent(const JwkSet *set, KeyUse use)
+const		Jwk *
+JwkSetCurrent(const JwkSet * set, KeyUse use)
 {
-	size_t i;
+	size_t		i;
 
 	for (i = 0; i < set->count; i++)
 	{
-		const Jwk *jwk = &set->keys[i];
+		const		Jwk *jwk = &set->keys[i];
 
 		if (jwk->alg->use == use && jwk->state == KEY_CURRENT && jwk->is_private)
 			return jwk;
@@ -71,10 +71,10 @@ JwkSetCurrent(const JwkSet *set, KeyUse use)
 
 /* Append a finished key, which the set then owns; the current one of its use steps down. */
 static Status
-Insert(JwkSet *set, const Jwk *jwk, int64_t now, const Jwk **added)
+Insert(JwkSet * set, const Jwk * jwk, int64_t now, const Jwk * *added)
 {
-	Jwk *keys;
-	size_t i;
+	Jwk		   *keys;
+	size_t		i;
 
 	if (set->count >= JWKSET_MAX_KEYS)
 		return STATUS_ARGUMENT;
@@ -103,8 +103,8 @@ Insert(JwkSet *set, const Jwk *jwk, int64_t now, const Jwk **added)
 static Status
 RandomKid(char kid[JWK_KID_MAX + 1])
 {
-	uint8_t bytes[KID_RANDOM_BYTES];
-	Status status;
+	uint8_t		bytes[KID_RANDOM_BYTES];
+	Status		status;
 
 	status = RandomBytes(bytes, sizeof(bytes));
 	if (status == STATUS_OK)
@@ -114,11 +114,11 @@ RandomKid(char kid[JWK_KID_MAX + 1])
 
 /* Add a key with a given secret. */
 Status
-JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
-				const uint8_t *secret, size_t length, int64_t now, const Jwk **added)
+JwkSetAddSecret(JwkSet * set, const KeyAlgorithm * alg, KeyState state,
+				const uint8_t *secret, size_t length, int64_t now, const Jwk * *added)
 {
-	Jwk jwk;
-	Status status;
+	Jwk			jwk;
+	Status		status;
 
 	*added = NULL;
 	if (alg->type != KEY_OCT)
@@ -142,11 +142,11 @@ JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
 
 /* Add a fresh key. */
 Status
-JwkSetAddGenerated(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
-				   int64_t now, const Jwk **added)
+JwkSetAddGenerated(JwkSet * set, const KeyAlgorithm * alg, KeyState state,
+				   int64_t now, const Jwk * *added)
 {
-	uint8_t secret[JWK_SECRET_MAX];
-	Status status;
+	uint8_t		secret[JWK_SECRET_MAX];
+	Status		status;
 
 	*added = NULL;
 	switch (alg->type)

@@ -19,16 +19,16 @@
 /* The text so far; it was made large enough for all. */
 typedef struct Writer
 {
-	char *end;
-	bool indent;
-	bool first_member; /* of the key being written */
+	char	   *end;
+	bool		indent;
+	bool		first_member;	/* of the key being written */
 } Writer;
 
 /* Append text. */
 static void
 Put(Writer *writer, const char *text)
 {
-	size_t length = strlen(text);
+	size_t		length = strlen(text);
 
 	memcpy(writer->end, text, length);
 	writer->end += length;
@@ -70,7 +70,7 @@ PutBytes(Writer *writer, const char *name, const uint8_t *bytes, size_t length)
 
 /* Append the members that are the key itself. */
 static void
-WriteMaterial(Writer *writer, const Jwk *jwk)
+WriteMaterial(Writer *writer, const Jwk * jwk)
 {
 	switch (jwk->alg->type)
 	{
@@ -88,10 +88,10 @@ WriteMaterial(Writer *writer, const Jwk *jwk)
 
 /* Does a view show a key? */
 static bool
-IsShown(const Jwk *jwk, JwkSetView view)
+IsShown(const Jwk * jwk, JwkSetView view)
 {
-	bool verifies = jwk->alg->use == KEY_SIGN && jwk->can_verify &&
-					jwk->state != KEY_RETIRED;
+	bool		verifies = jwk->alg->use == KEY_SIGN && jwk->can_verify &&
+	jwk->state != KEY_RETIRED;
 
 	switch (view)
 	{
@@ -107,10 +107,10 @@ IsShown(const Jwk *jwk, JwkSetView view)
 
 /* Append a key. */
 static void
-WriteKey(Writer *writer, const Jwk *jwk, JwkSetView view)
+WriteKey(Writer *writer, const Jwk * jwk, JwkSetView view)
 {
 	const KeyUseNames *use = &key_use_names[jwk->alg->use];
-	char since[32];
+	char		since[32];
 
 	Put(writer, writer->indent ? "\n    {" : "{");
 	writer->first_member = true;
@@ -145,19 +145,19 @@ WriteKey(Writer *writer, const Jwk *jwk, JwkSetView view)
 
 /* Serialize a set. */
 Status
-JwkSetWrite(const JwkSet *set, JwkSetView view, char **out, size_t *length)
+JwkSetWrite(const JwkSet * set, JwkSetView view, char **out, size_t *length)
 {
-	Writer writer;
-	char *text;
-	size_t size = KEY_TEXT_MAX;
-	bool first_key = true;
-	size_t i;
+	Writer		writer;
+	char	   *text;
+	size_t		size = KEY_TEXT_MAX;
+	bool		first_key = true;
+	size_t		i;
 
 	*out = NULL;
 	*length = 0;
 	for (i = 0; i < set->count; i++)
 		size += KEY_TEXT_MAX + JSON_ESCAPED_MAX(JWK_KID_MAX) +
-				BASE64URL_LENGTH(set->keys[i].secret_length);
+			BASE64URL_LENGTH(set->keys[i].secret_length);
 	text = malloc(size);
 	if (text == NULL)
 		return STATUS_MEMORY;

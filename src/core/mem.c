@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -51,6 +52,7 @@ RandomBytes(void *out, size_t length)
 	if (RAND_bytes(out, (int) length) != 1)
 	{
 		SecureWipe(out, length);
+		ERR_clear_error();
 		return STATUS_CRYPTO;
 	}
 	return STATUS_OK;
@@ -61,6 +63,9 @@ Status
 Sha256(const void *data, size_t length, uint8_t out[32])
 {
 	if (EVP_Digest(length > 0 ? data : "", length, out, NULL, EVP_sha256(), NULL) != 1)
+	{
+		ERR_clear_error();
 		return STATUS_CRYPTO;
+	}
 	return STATUS_OK;
 }

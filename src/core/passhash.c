@@ -20,11 +20,11 @@
 typedef struct Scheme
 {
 	const char *prefix;
-	bool create; /* made here; the others are due for a rehash */
-	int min_cost;
-	int max_cost;   /* accepted; above it only refused */
-	int limit_cost; /* highest that the format knows */
-	size_t max_password;
+	bool		create;			/* made here; the others are due for a rehash */
+	int			min_cost;
+	int			max_cost;		/* accepted; above it only refused */
+	int			limit_cost;		/* highest that the format knows */
+	size_t		max_password;
 } Scheme;
 
 static const Scheme schemes[] = {
@@ -67,8 +67,8 @@ static Status
 ParseHash(const char *hash, size_t length, const Scheme **out, int *out_cost)
 {
 	const Scheme *scheme = NULL;
-	int cost;
-	size_t i;
+	int			cost;
+	size_t		i;
 
 	if (length != BCRYPT_CHARS)
 		return STATUS_HASH_FORMAT;
@@ -121,10 +121,10 @@ CheckPassword(const Scheme *scheme, const char *password, size_t length)
 static Status
 Crypt(const char *password, size_t length, const char *setting, char out[PASSHASH_SIZE])
 {
-	char phrase[PASSWORD_MAX_BYTES + 1];
+	char		phrase[PASSWORD_MAX_BYTES + 1];
 	struct crypt_data *data;
 	const char *result;
-	Status status = STATUS_CRYPTO;
+	Status		status = STATUS_CRYPTO;
 
 	/* 32 KB, too large for the stack of a deep call. */
 	data = calloc(1, sizeof(struct crypt_data));
@@ -149,11 +149,11 @@ Crypt(const char *password, size_t length, const char *setting, char out[PASSHAS
 Status
 PassHashCreate(const char *password, size_t length, int cost, char out[PASSHASH_SIZE])
 {
-	uint8_t salt[BCRYPT_SALT_BYTES];
-	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	uint8_t		salt[BCRYPT_SALT_BYTES];
+	char		setting[CRYPT_GENSALT_OUTPUT_SIZE];
 	const Scheme *made;
-	int made_cost;
-	Status status;
+	int			made_cost;
+	Status		status;
 
 	out[0] = '\0';
 	if (cost < bcrypt->min_cost || cost > bcrypt->max_cost)
@@ -186,10 +186,10 @@ PassHashVerify(const char *password, size_t length,
 			   const char *hash, size_t hash_length, bool *match)
 {
 	const Scheme *scheme;
-	int cost;
-	char setting[BCRYPT_CHARS + 1];
-	char computed[PASSHASH_SIZE];
-	Status status;
+	int			cost;
+	char		setting[BCRYPT_CHARS + 1];
+	char		computed[PASSHASH_SIZE];
+	Status		status;
 
 	*match = false;
 	status = ParseHash(hash, hash_length, &scheme, &cost);
@@ -215,7 +215,7 @@ bool
 PassHashNeedsRehash(const char *hash, size_t hash_length, int cost)
 {
 	const Scheme *scheme;
-	int stored_cost;
+	int			stored_cost;
 
 	if (ParseHash(hash, hash_length, &scheme, &stored_cost) != STATUS_OK)
 		return true;

@@ -43,4 +43,4 @@
 	"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"use\":\"sig\",\"alg\":\"RS256\"," \
 	"\"kid\":\"rsa\",\"state\":\"current\"}"
 
-#endif /* KEYS_H */
+#endif							/* KEYS_H */

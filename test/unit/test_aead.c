@@ -16,7 +16,7 @@ typedef struct GcmVector
 	const char *nonce;
 	const char *aad;
 	const char *plaintext;
-	const char *sealed; /* ciphertext and tag */
+	const char *sealed;			/* ciphertext and tag */
 } GcmVector;
 
 #define KEY_0 "0000000000000000000000000000000000000000000000000000000000000000"
@@ -28,36 +28,36 @@ typedef struct GcmVector
  */
 static const GcmVector vectors[] = {
 	{"GCM test case 13", KEY_0, "000000000000000000000000", "", "",
-	 "530f8afbc74536b9a963b4f1c4cb738b"},
+	"530f8afbc74536b9a963b4f1c4cb738b"},
 	{"GCM test case 14", KEY_0, "000000000000000000000000", "",
-	 "00000000000000000000000000000000",
-	 "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"},
+		"00000000000000000000000000000000",
+	"cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"},
 	{"GCM test case 15", KEY_15, "cafebabefacedbaddecaf888", "",
-	 "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
-	 "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255",
-	 "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
-	 "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662898015ad"
-	 "b094dac5d93471bdec1a502270e3cc6c"},
+		"d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+		"1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255",
+		"522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+		"8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662898015ad"
+	"b094dac5d93471bdec1a502270e3cc6c"},
 	{"GCM test case 16", KEY_15, "cafebabefacedbaddecaf888",
-	 "feedfacedeadbeeffeedfacedeadbeefabaddad2",
-	 "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
-	 "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
-	 "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
-	 "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
-	 "76fc6ece0f4e1768cddf8853bb2d551b"},
+		"feedfacedeadbeeffeedfacedeadbeefabaddad2",
+		"d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+		"1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
+		"522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+		"8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
+	"76fc6ece0f4e1768cddf8853bb2d551b"},
 	{"NIST, no AAD, no plaintext",
-	 "b52c505a37d78eda5dd34f20c22540ea1b58963cf8e5bf8ffa85f9f2492505b4",
-	 "516c33929df5a3284ff463d7", "", "", "bdc1ac884d332457a1d2664f168c76f0"},
+		"b52c505a37d78eda5dd34f20c22540ea1b58963cf8e5bf8ffa85f9f2492505b4",
+	"516c33929df5a3284ff463d7", "", "", "bdc1ac884d332457a1d2664f168c76f0"},
 	{"NIST, AAD alone", "78dc4e0aaf52d935c3c01eea57428f00ca1fd475f5da86a49c8dd73d68c8e223",
-	 "d79cf22d504cc793c3fb6c8a", "b96baa8c1c75a671bfb2d08d06be5f36", "",
-	 "3e5d486aa2e30b22e040b85723a06e76"},
+		"d79cf22d504cc793c3fb6c8a", "b96baa8c1c75a671bfb2d08d06be5f36", "",
+	"3e5d486aa2e30b22e040b85723a06e76"},
 	{"NIST, plaintext alone", "31bdadd96698c204aa9ce1448ea94ae1fb4a9a0b3c9d773b51bb1822666b8f22",
-	 "0d18e06c7c725ac9e362e1ce", "", "2db5168e932556f8089a0622981d017d",
-	 "fa4362189661d163fcd6a56d8bf0405ad636ac1bbedd5cc3ee727dc2ab4a9489"},
+		"0d18e06c7c725ac9e362e1ce", "", "2db5168e932556f8089a0622981d017d",
+	"fa4362189661d163fcd6a56d8bf0405ad636ac1bbedd5cc3ee727dc2ab4a9489"},
 	{"NIST, both", "92e11dcdaa866f5ce790fd24501f92509aacf4cb8b1339d50c9c1240935dd08b",
-	 "ac93a1a6145299bde902f21a", "1e0889016f67601c8ebea4943bc23ad6",
-	 "2d71bcfa914e4ac045b2aa60955fad24",
-	 "8995ae2e6df3dbf96fac7b7137bae67feca5aa77d51d4a0a14d9c51e1da474ab"},
+		"ac93a1a6145299bde902f21a", "1e0889016f67601c8ebea4943bc23ad6",
+		"2d71bcfa914e4ac045b2aa60955fad24",
+	"8995ae2e6df3dbf96fac7b7137bae67feca5aa77d51d4a0a14d9c51e1da474ab"},
 };
 
 /* Is every byte zero? */
@@ -76,15 +76,15 @@ IsWiped(const uint8_t *bytes, size_t length)
 static void
 CheckVector(const GcmVector *vector)
 {
-	uint8_t key_bytes[AEAD_KEY_BYTES];
-	uint8_t aad[64];
-	uint8_t plaintext[128];
-	uint8_t expected[256];
-	uint8_t sealed[256];
-	uint8_t opened[128];
-	size_t aad_length = UnitHex(vector->aad, aad, sizeof(aad));
-	size_t length = UnitHex(vector->plaintext, plaintext, sizeof(plaintext));
-	AeadKey *key;
+	uint8_t		key_bytes[AEAD_KEY_BYTES];
+	uint8_t		aad[64];
+	uint8_t		plaintext[128];
+	uint8_t		expected[256];
+	uint8_t		sealed[256];
+	uint8_t		opened[128];
+	size_t		aad_length = UnitHex(vector->aad, aad, sizeof(aad));
+	size_t		length = UnitHex(vector->plaintext, plaintext, sizeof(plaintext));
+	AeadKey    *key;
 
 	UnitHex(vector->key, key_bytes, sizeof(key_bytes));
 	UnitHex(vector->nonce, expected, AEAD_NONCE_BYTES);
@@ -104,11 +104,11 @@ CheckVector(const GcmVector *vector)
 
 /* A refused value leaves nothing: no plaintext, no error in OpenSSL's queue. */
 static void
-CheckRefused(AeadKey *key, const void *aad, size_t aad_length,
+CheckRefused(AeadKey * key, const void *aad, size_t aad_length,
 			 const uint8_t *sealed, size_t length, Status expected, const char *name)
 {
-	uint8_t opened[64];
-	size_t opened_length = length > AEAD_OVERHEAD ? length - AEAD_OVERHEAD : 0;
+	uint8_t		opened[64];
+	size_t		opened_length = length > AEAD_OVERHEAD ? length - AEAD_OVERHEAD : 0;
 
 	memset(opened, 0xee, sizeof(opened));
 	CHECK_STATUS(AeadOpen(key, aad, aad_length, sealed, length, opened), expected, name);
@@ -120,12 +120,12 @@ CheckRefused(AeadKey *key, const void *aad, size_t aad_length,
 
 /* Everything that can be altered is noticed, and the key works on. */
 static void
-CheckAltered(AeadKey *key, AeadKey *other)
+CheckAltered(AeadKey * key, AeadKey * other)
 {
 	static const char plaintext[] = "a secret of some length";
 	static const char aad[] = "auth.secrets|value|42";
-	uint8_t sealed[sizeof(plaintext) + AEAD_OVERHEAD];
-	uint8_t opened[sizeof(plaintext)];
+	uint8_t		sealed[sizeof(plaintext) + AEAD_OVERHEAD];
+	uint8_t		opened[sizeof(plaintext)];
 
 	CHECK_STATUS(AeadSeal(key, aad, sizeof(aad), plaintext, sizeof(plaintext), sealed),
 				 STATUS_OK, "it seals with a random nonce");
@@ -162,17 +162,17 @@ CheckAltered(AeadKey *key, AeadKey *other)
 
 /* Lengths around blocks, and nonces that never repeat. */
 static void
-CheckRoundTrips(AeadKey *key)
+CheckRoundTrips(AeadKey * key)
 {
 	enum
 	{
 		MOST = 70
 	};
-	uint8_t plaintext[MOST];
-	uint8_t sealed[MOST][MOST + AEAD_OVERHEAD];
-	uint8_t opened[MOST];
-	int failures = 0;
-	int repeated = 0;
+	uint8_t		plaintext[MOST];
+	uint8_t		sealed[MOST][MOST + AEAD_OVERHEAD];
+	uint8_t		opened[MOST];
+	int			failures = 0;
+	int			repeated = 0;
 
 	for (size_t length = 0; length < MOST; length++)
 	{
@@ -194,9 +194,9 @@ main(void)
 {
 	const uint8_t bytes[AEAD_KEY_BYTES] = {1, 2, 3};
 	const uint8_t other_bytes[AEAD_KEY_BYTES] = {1, 2, 4};
-	uint8_t untouched = 0xee;
-	AeadKey *key;
-	AeadKey *other;
+	uint8_t		untouched = 0xee;
+	AeadKey    *key;
+	AeadKey    *other;
 
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
 		CheckVector(&vectors[i]);

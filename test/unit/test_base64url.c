@@ -61,7 +61,8 @@ TestVectors(void)
 		uint8_t    *out;
 		size_t		out_length;
 
-		CHECK(Base64UrlEncode((const uint8_t *) vectors[i].plain, vectors[i].plain_length, text) == length &&
+		CHECK(Base64UrlEncode((const uint8_t *) vectors[i].plain, vectors[i].plain_length,
+							  text) == length &&
 			  memcmp(text, encoded, length) == 0,
 			  UnitName("vector %zu encodes", i));
 		CHECK_STATUS(Decode(encoded, length, &out, &out_length), STATUS_OK,
@@ -82,7 +83,8 @@ TestAlphabet(void)
 		size_t		length;
 		size_t		place;
 	}			places[] = {
-		{8, 0}, {8, 1}, {8, 2}, {8, 3}, {8, 4}, {8, 5}, {8, 6}, {8, 7}, {6, 4}, {7, 4}, {7, 5},
+		{8, 0}, {8, 1}, {8, 2}, {8, 3}, {8, 4}, {8, 5}, {8, 6}, {8, 7}, {6, 4}, {7, 4},
+		{7, 5},
 		/* long enough for vectors: the first block, the second, and what is left of it */
 		{64, 0}, {64, 1}, {64, 2}, {64, 3}, {64, 4}, {64, 5}, {64, 6}, {64, 7},
 		{64, 8}, {64, 9}, {64, 10}, {64, 11}, {64, 12}, {64, 13}, {64, 14}, {64, 15},
@@ -96,7 +98,8 @@ TestAlphabet(void)
 		wrong = 0;
 		for (int c = 0; c < 256; c++)
 		{
-			Status		expected = c != 0 && strchr(letters, c) != NULL ? STATUS_OK : STATUS_BASE64URL;
+			Status		expected = c != 0 &&
+			strchr(letters, c) != NULL ? STATUS_OK : STATUS_BASE64URL;
 
 			memset(text, 'A', sizeof(text));
 			text[places[i].place] = (char) c;
@@ -168,7 +171,8 @@ TestTails(void)
 		for (int i = 0; i < 64; i++)
 		{
 			text[0] = letters[i];
-			if (DecodeStatus(text, 2) != ((last & 15) == 0 ? STATUS_OK : STATUS_BASE64URL))
+			if (DecodeStatus(text,
+							 2) != ((last & 15) == 0 ? STATUS_OK : STATUS_BASE64URL))
 				wrong++;
 		}
 		CHECK(wrong == 0, UnitName("tails of 2 that end in %c", letters[last]));
@@ -196,7 +200,7 @@ TestRoundTrips(void)
 	{
 		uint8_t    *plain = malloc(length + 1);
 		char	   *encoded = malloc(BASE64URL_LENGTH(length) + 1);
-		uint8_t    *out;
+		uint8_t    *out = NULL;
 		size_t		encoded_length;
 		size_t		out_length;
 
@@ -207,14 +211,12 @@ TestRoundTrips(void)
 		}
 		encoded[BASE64URL_LENGTH(length)] = '!';
 		encoded_length = Base64UrlEncode(plain, length, encoded);
-		CHECK(encoded_length == BASE64URL_LENGTH(length) && encoded[encoded_length] == '!',
-			  UnitName("length %zu encodes to the size announced", length));
-		CHECK_STATUS(Decode(encoded, encoded_length, &out, &out_length), STATUS_OK,
-					 UnitName("length %zu comes back", length));
-		CHECK(out_length == length && memcmp(out, plain, length) == 0,
-			  UnitName("length %zu comes back unchanged", length));
-		CHECK(BASE64URL_DECODED(encoded_length) >= length,
-			  UnitName("length %zu fits BASE64URL_DECODED", length));
+		CHECK(encoded_length == BASE64URL_LENGTH(length) &&
+			  encoded[encoded_length] == '!' &&
+			  Decode(encoded, encoded_length, &out, &out_length) == STATUS_OK &&
+			  out_length == length && memcmp(out, plain, length) == 0 &&
+			  BASE64URL_DECODED(encoded_length) >= length,
+			  UnitName("length %zu comes back, in the sizes announced", length));
 		free(out);
 		free(encoded);
 		free(plain);
@@ -242,7 +244,8 @@ TestRefusals(void)
 	CHECK_STATUS(Base64UrlDecode("Zm9vYg", 6, out, 3, &out_length), STATUS_ARGUMENT,
 				 "4 bytes do not fit 3");
 	CHECK(out_length == 0, "nothing is said to be written");
-	CHECK_STATUS(Base64UrlDecode("Zm9v", 4, out, 3, &out_length), STATUS_OK, "3 bytes fit 3");
+	CHECK_STATUS(Base64UrlDecode("Zm9v", 4, out, 3, &out_length), STATUS_OK,
+				 "3 bytes fit 3");
 	CHECK_STATUS(Base64UrlDecode("Zg", 2, out, 0, &out_length), STATUS_ARGUMENT,
 				 "1 byte does not fit 0");
 }

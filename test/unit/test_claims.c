@@ -25,7 +25,8 @@ Read(const char *text, JsonDoc *doc, Claims *claims)
 static bool
 IsEmpty(const Claims *claims)
 {
-	return claims->iss == -1 && claims->aud == -1 && claims->sub == -1 && claims->jti == -1 &&
+	return claims->iss == -1 && claims->aud == -1 && claims->sub == -1 &&
+		claims->jti == -1 &&
 		claims->role == -1 && claims->email == -1 && claims->session_id == -1 &&
 		claims->tenant_id == -1 && claims->tenant_role == -1 && claims->unit_ids == -1 &&
 		claims->aal == -1 && !claims->has_exp && !claims->has_nbf && !claims->has_iat;
@@ -49,21 +50,28 @@ TestRead(void)
 
 	for (size_t i = 0; i < COUNT(texts); i++)
 	{
-		CHECK_STATUS(Read(texts[i], &doc, &claims), STATUS_OK, UnitName("token %zu is read", i));
+		CHECK_STATUS(Read(texts[i], &doc, &claims), STATUS_OK,
+					 UnitName("token %zu is read", i));
 		CHECK(JsonStringIs(&doc, claims.iss, "i"), UnitName("iss of token %zu", i));
 		CHECK(JsonStringIs(&doc, claims.sub, "b"), UnitName("sub of token %zu", i));
 		CHECK(JsonStringIs(&doc, claims.jti, "j"), UnitName("jti of token %zu", i));
 		CHECK(JsonStringIs(&doc, claims.role, "r"), UnitName("role of token %zu", i));
 		CHECK(JsonStringIs(&doc, claims.email, "e"), UnitName("email of token %zu", i));
-		CHECK(JsonStringIs(&doc, claims.session_id, "s"), UnitName("session_id of token %zu", i));
-		CHECK(JsonStringIs(&doc, claims.tenant_id, "t"), UnitName("tenant_id of token %zu", i));
-		CHECK(JsonStringIs(&doc, claims.tenant_role, "T"), UnitName("tenant_role of token %zu", i));
+		CHECK(JsonStringIs(&doc, claims.session_id, "s"),
+			  UnitName("session_id of token %zu", i));
+		CHECK(JsonStringIs(&doc, claims.tenant_id, "t"),
+			  UnitName("tenant_id of token %zu", i));
+		CHECK(JsonStringIs(&doc, claims.tenant_role, "T"),
+			  UnitName("tenant_role of token %zu", i));
 		CHECK(JsonStringIs(&doc, claims.aal, "aal1"), UnitName("aal of token %zu", i));
-		CHECK(claims.aud > 0 && doc.tokens[claims.aud].type == JSON_ARRAY && JsonStringIs(&doc, claims.aud + 1, "x"),
+		CHECK(claims.aud > 0 && doc.tokens[claims.aud].type == JSON_ARRAY &&
+			  JsonStringIs(&doc, claims.aud + 1, "x"),
 			  UnitName("aud of token %zu", i));
-		CHECK(claims.unit_ids > 0 && doc.tokens[claims.unit_ids].count == 2 && JsonStringIs(&doc, claims.unit_ids + 2, "v"),
+		CHECK(claims.unit_ids > 0 && doc.tokens[claims.unit_ids].count == 2 &&
+			  JsonStringIs(&doc, claims.unit_ids + 2, "v"),
 			  UnitName("unit_ids of token %zu", i));
-		CHECK(claims.has_exp && claims.exp == 30 && claims.has_nbf && claims.nbf == -20 && claims.has_iat && claims.iat == 10,
+		CHECK(claims.has_exp && claims.exp == 30 && claims.has_nbf && claims.nbf == -20 &&
+			  claims.has_iat && claims.iat == 10,
 			  UnitName("times of token %zu", i));
 	}
 
@@ -74,14 +82,18 @@ TestRead(void)
 	CHECK(IsEmpty(&claims), "are no claims");
 	CHECK_STATUS(Read("{\"tenant_id\":null,\"tenant_role\":null,\"email\":null,\"sub\":\"\"}", &doc, &claims), STATUS_OK,
 				 "null where a user may have none");
-	CHECK(claims.tenant_id == -1 && claims.tenant_role == -1 && claims.email == -1 && claims.sub > 0,
+	CHECK(claims.tenant_id == -1 && claims.tenant_role == -1 && claims.email == -1 &&
+		  claims.sub > 0,
 		  "counts as absent");
 	CHECK_STATUS(Read("{\"aud\":\"x\"}", &doc, &claims), STATUS_OK, "aud as a string");
 	CHECK(JsonStringIs(&doc, claims.aud, "x"), "is that string");
-	CHECK_STATUS(Read("{\"aud\":[],\"unit_ids\":[]}", &doc, &claims), STATUS_OK, "empty arrays");
+	CHECK_STATUS(Read("{\"aud\":[],\"unit_ids\":[]}", &doc, &claims), STATUS_OK,
+				 "empty arrays");
 	CHECK(claims.aud > 0 && claims.unit_ids > 0, "are read");
-	CHECK_STATUS(Read("{\"exp\":9007199254740991,\"nbf\":-9007199254740991}", &doc, &claims), STATUS_OK, "the farthest times");
-	CHECK(claims.exp == INT64_C(9007199254740991) && claims.nbf == INT64_C(-9007199254740991), "are read");
+	CHECK_STATUS(Read("{\"exp\":9007199254740991,\"nbf\":-9007199254740991}", &doc,
+					  &claims), STATUS_OK, "the farthest times");
+	CHECK(claims.exp == INT64_C(9007199254740991) &&
+		  claims.nbf == INT64_C(-9007199254740991), "are read");
 }
 
 /* error: a claim of the wrong type */
@@ -89,11 +101,14 @@ static void
 TestTypes(void)
 {
 	static const char *const names[] = {
-		"iss", "sub", "jti", "role", "session_id", "aal", "email", "tenant_id", "tenant_role", "aud", "unit_ids", "exp", "nbf", "iat",
+		"iss", "sub", "jti", "role", "session_id", "aal", "email", "tenant_id",
+		"tenant_role", "aud", "unit_ids", "exp", "nbf", "iat",
 	};
 	static const char *const values[] = {
-		"null", "true", "false", "1", "\"s\"", "[]", "{}", "[1]", "[null]", "[\"a\",1]", "[\"a\",[\"b\"]]", "[\"a\"]", "1.5", "1.0", "1e3",
-		"9007199254740992", "-9007199254740992", "99999999999999999999999", "\"1760000000\"", "[{\"a\":\"b\"}]",
+		"null", "true", "false", "1", "\"s\"", "[]", "{}", "[1]", "[null]", "[\"a\",1]",
+		"[\"a\",[\"b\"]]", "[\"a\"]", "1.5", "1.0", "1e3",
+		"9007199254740992", "-9007199254740992", "99999999999999999999999",
+		"\"1760000000\"", "[{\"a\":\"b\"}]",
 	};
 	Claims		claims;
 	JsonDoc		doc;
@@ -102,7 +117,8 @@ TestTypes(void)
 		for (size_t j = 0; j < COUNT(values); j++)
 		{
 			bool		is_string = values[j][0] == '"';
-			bool		is_strings = strcmp(values[j], "[]") == 0 || strcmp(values[j], "[\"a\"]") == 0;
+			bool		is_strings = strcmp(values[j], "[]") == 0 ||
+			strcmp(values[j], "[\"a\"]") == 0;
 			bool		fits;
 			char		text[128];
 
@@ -116,30 +132,36 @@ TestTypes(void)
 				fits = is_strings;
 			else
 				fits = strcmp(values[j], "1") == 0;
-			snprintf(text, sizeof(text), "{\"sub\\u005f\":\"u\",\"nbf_\":1,\"%s\":%s}", names[i], values[j]);
+			snprintf(text, sizeof(text), "{\"sub\\u005f\":\"u\",\"nbf_\":1,\"%s\":%s}",
+					 names[i], values[j]);
 			CHECK_STATUS(Read(text, &doc, &claims), fits ? STATUS_OK : STATUS_CLAIM_TYPE,
 						 UnitName("%s: %s", names[i], values[j]));
 			if (!fits)
-				CHECK(IsEmpty(&claims), UnitName("%s: %s leaves no claims", names[i], values[j]));
+				CHECK(IsEmpty(&claims),
+					  UnitName("%s: %s leaves no claims", names[i], values[j]));
 		}
 
 	/* error: good claims do not survive a bad one */
-	CHECK_STATUS(Read("{\"sub\":\"u\",\"exp\":1,\"iss\":2}", &doc, &claims), STATUS_CLAIM_TYPE, "a bad claim behind good ones");
+	CHECK_STATUS(Read("{\"sub\":\"u\",\"exp\":1,\"iss\":2}", &doc, &claims),
+				 STATUS_CLAIM_TYPE, "a bad claim behind good ones");
 	CHECK(IsEmpty(&claims), "leaves no claims");
-	CHECK_STATUS(Read("{\"\\u0065xp\":\"never\"}", &doc, &claims), STATUS_CLAIM_TYPE, "a bad claim written with escapes");
+	CHECK_STATUS(Read("{\"\\u0065xp\":\"never\"}", &doc, &claims), STATUS_CLAIM_TYPE,
+				 "a bad claim written with escapes");
 }
 
 /* error: a payload that is no object */
 static void
 TestPayload(void)
 {
-	static const char *const texts[] = {"[]", "null", "\"exp\"", "1", "[{\"exp\":1}]", "true"};
+	static const char *const texts[] = {"[]", "null", "\"exp\"", "1", "[{\"exp\":1}]",
+	"true"};
 	Claims		claims;
 	JsonDoc		doc;
 
 	for (size_t i = 0; i < COUNT(texts); i++)
 	{
-		CHECK_STATUS(Read(texts[i], &doc, &claims), STATUS_TOKEN_PAYLOAD, UnitName("payload %s", texts[i]));
+		CHECK_STATUS(Read(texts[i], &doc, &claims), STATUS_TOKEN_PAYLOAD,
+					 UnitName("payload %s", texts[i]));
 		CHECK(IsEmpty(&claims), UnitName("payload %s has no claims", texts[i]));
 	}
 	doc = (JsonDoc) {0};
@@ -195,12 +217,15 @@ TestTimes(void)
 
 	for (size_t i = 0; i < COUNT(facts); i++)
 	{
-		ClaimsPolicy policy = {.now = NOW, .leeway = facts[i].leeway, .allow_no_exp = true};
+		ClaimsPolicy policy = {.now = NOW, .leeway = facts[i].leeway,
+		.allow_no_exp = true};
 		char		text[64];
 
-		snprintf(text, sizeof(text), "{\"%s\":%d}", facts[i].claim, NOW + facts[i].offset);
+		snprintf(text, sizeof(text), "{\"%s\":%d}", facts[i].claim,
+				 NOW + facts[i].offset);
 		CHECK_STATUS(Check(text, &policy), facts[i].status,
-					 UnitName("%s at %+d with leeway %d", facts[i].claim, facts[i].offset, facts[i].leeway));
+					 UnitName("%s at %+d with leeway %d", facts[i].claim, facts[i].offset,
+							  facts[i].leeway));
 	}
 }
 
@@ -231,7 +256,8 @@ TestOverflow(void)
 	{
 		ClaimsPolicy policy = {.now = facts[i].now, .leeway = 60, .allow_no_exp = true};
 
-		CHECK_STATUS(Check(facts[i].text, &policy), facts[i].status, UnitName("far time %zu: %s", i, facts[i].text));
+		CHECK_STATUS(Check(facts[i].text, &policy), facts[i].status,
+					 UnitName("far time %zu: %s", i, facts[i].text));
 	}
 
 	/* Claims that no token can carry, and a maximum that none can reach. */
@@ -239,10 +265,12 @@ TestOverflow(void)
 	claims.has_exp = claims.has_iat = true;
 	claims.exp = INT64_MAX;
 	claims.iat = INT64_MIN;
-	CHECK_STATUS(ClaimsCheck(&doc, &claims, &(ClaimsPolicy) {.now = NOW, .max_lifetime = 86400}),
+	CHECK_STATUS(ClaimsCheck(&doc, &claims,
+							 &(ClaimsPolicy) {.now = NOW, .max_lifetime = 86400}),
 				 STATUS_CLAIM_LIFETIME, "the longest lifetime is too long");
 	claims.iat = NOW;
-	CHECK_STATUS(ClaimsCheck(&doc, &claims, &(ClaimsPolicy) {.now = NOW, .max_lifetime = INT64_MAX}),
+	CHECK_STATUS(ClaimsCheck(&doc, &claims,
+							 &(ClaimsPolicy) {.now = NOW, .max_lifetime = INT64_MAX}),
 				 STATUS_OK, "the longest maximum allows it");
 }
 
@@ -275,16 +303,19 @@ TestLifetime(void)
 		{"{\"exp\":1760000000,\"iat\":1760000000}", 0, false, STATUS_CLAIM_TYPE},
 		{"{\"exp\":1759999999,\"iat\":1760000000}", 900, false, STATUS_CLAIM_TYPE},
 		{"{\"exp\":1760000001,\"iat\":1760000002}", 0, true, STATUS_CLAIM_TYPE},
-		{"{\"exp\":-9007199254740991,\"iat\":9007199254740991}", 900, false, STATUS_CLAIM_TYPE},
+		{"{\"exp\":-9007199254740991,\"iat\":9007199254740991}", 900, false,
+		STATUS_CLAIM_TYPE},
 		/* error: a maximum below zero allows nothing */
 		{"{\"exp\":1760000900,\"iat\":1760000000}", -1, false, STATUS_CLAIM_LIFETIME},
 	};
 
 	for (size_t i = 0; i < COUNT(facts); i++)
 	{
-		ClaimsPolicy policy = {.now = NOW, .max_lifetime = facts[i].max, .allow_no_exp = facts[i].allow_no_exp};
+		ClaimsPolicy policy = {.now = NOW, .max_lifetime = facts[i].max,
+		.allow_no_exp = facts[i].allow_no_exp};
 
-		CHECK_STATUS(Check(facts[i].text, &policy), facts[i].status, UnitName("lifetime %zu: %s", i, facts[i].text));
+		CHECK_STATUS(Check(facts[i].text, &policy), facts[i].status,
+					 UnitName("lifetime %zu: %s", i, facts[i].text));
 	}
 }
 
@@ -341,10 +372,12 @@ TestParties(void)
 	for (size_t i = 0; i < COUNT(facts); i++)
 	{
 		ClaimsPolicy policy = {
-			.issuer = facts[i].issuer, .audience = facts[i].audience, .now = NOW, .allow_no_exp = true
+			.issuer = facts[i].issuer, .audience = facts[i].audience, .now = NOW,
+			.allow_no_exp = true
 		};
 
-		CHECK_STATUS(Check(facts[i].text, &policy), facts[i].status, UnitName("parties %zu: %s", i, facts[i].text));
+		CHECK_STATUS(Check(facts[i].text, &policy), facts[i].status,
+					 UnitName("parties %zu: %s", i, facts[i].text));
 	}
 }
 
@@ -356,8 +389,10 @@ TestZeroPolicy(void)
 
 	memset(&policy, 0, sizeof(policy));
 	CHECK_STATUS(Check("{\"exp\":1}", &policy), STATUS_OK, "exp in the future is enough");
-	CHECK_STATUS(Check("{\"exp\":0}", &policy), STATUS_CLAIM_EXPIRED, "exp now is expired");
-	CHECK_STATUS(Check("{\"sub\":\"u\"}", &policy), STATUS_CLAIM_MISSING, "without exp nothing passes");
+	CHECK_STATUS(Check("{\"exp\":0}", &policy), STATUS_CLAIM_EXPIRED,
+				 "exp now is expired");
+	CHECK_STATUS(Check("{\"sub\":\"u\"}", &policy), STATUS_CLAIM_MISSING,
+				 "without exp nothing passes");
 }
 
 int

@@ -16,12 +16,12 @@ CheckFind(void)
 {
 	static const char ring[] = RING_OF(SIGN("s", "current") "," SIGN("old", "retired"));
 	static const char mixed[] = SET(EC_KEY "," SIGN("a", "previous") ",{\"kty\":\"AKP\"},"
-																	 "{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"" K32 "\"}");
+									"{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"" K32 "\"}");
 	static const char half[] =
-		SET("{\"kty\":\"oct\",\"key_ops\":[\"verify\"],\"alg\":\"HS256\",\"k\":\"" K32 "\"},"
-			"{\"kty\":\"oct\",\"key_ops\":[\"sign\"],\"alg\":\"HS256\",\"k\":\"" K32 "\"}");
-	JwkSet *set;
-	const Jwk *jwk;
+	SET("{\"kty\":\"oct\",\"key_ops\":[\"verify\"],\"alg\":\"HS256\",\"k\":\"" K32 "\"},"
+		"{\"kty\":\"oct\",\"key_ops\":[\"sign\"],\"alg\":\"HS256\",\"k\":\"" K32 "\"}");
+	JwkSet	   *set;
+	const		Jwk *jwk;
 
 	if (CHECK_STATUS(JwkSetParse(ring, strlen(ring), JWKSET_RING, &set), STATUS_OK, "a ring"))
 	{
@@ -30,7 +30,7 @@ CheckFind(void)
 			  "a key is found by its kid");
 		CHECK(JwkSetFind(set, "old key", 3) != NULL, "of the given length");
 		CHECK(JwkSetFind(set, "olD", 3) == NULL && JwkSetFind(set, "ol", 2) == NULL &&
-				  JwkSetFind(set, "old\0", 4) == NULL && JwkSetFind(set, "", 0) == NULL,
+			  JwkSetFind(set, "old\0", 4) == NULL && JwkSetFind(set, "", 0) == NULL,
 			  "and by nothing else");
 		CHECK(JwkSetCurrent(set, KEY_SIGN) == jwk, "the current signing key");
 		CHECK(JwkSetCurrent(set, KEY_SEAL) == JwkSetFind(set, "e", 1), "the current sealing key");
@@ -49,7 +49,7 @@ CheckFind(void)
 	if (CHECK_STATUS(JwkSetParse(half, strlen(half), 0, &set), STATUS_OK, "halves of keys"))
 	{
 		CHECK(!set->keys[0].is_private && set->keys[0].can_verify &&
-				  set->keys[1].is_private && !set->keys[1].can_verify,
+			  set->keys[1].is_private && !set->keys[1].can_verify,
 			  "key_ops are obeyed");
 		CHECK(JwkSetCurrent(set, KEY_SIGN) == &set->keys[1], "the one that may sign");
 		JwkSetFree(set);
@@ -59,28 +59,28 @@ CheckFind(void)
 
 /* Are two keys the same in all that a file keeps? */
 static int
-SameKey(const Jwk *a, const Jwk *b)
+SameKey(const Jwk * a, const Jwk * b)
 {
 	return strcmp(a->kid, b->kid) == 0 && a->alg == b->alg && a->state == b->state &&
-		   a->since == b->since && a->secret_length == b->secret_length &&
-		   memcmp(a->secret, b->secret, a->secret_length) == 0 &&
-		   strcmp(a->thumbprint, b->thumbprint) == 0;
+		a->since == b->since && a->secret_length == b->secret_length &&
+		memcmp(a->secret, b->secret, a->secret_length) == 0 &&
+		strcmp(a->thumbprint, b->thumbprint) == 0;
 }
 
 /* Make a ring, rotate it, write it in all views, read it again. */
 static void
 CheckRingLife(void)
 {
-	const KeyAlgorithm *hs256 = KeyAlgorithmFind("HS256", 5);
-	const KeyAlgorithm *hs512 = KeyAlgorithmFind("HS512", 5);
-	const KeyAlgorithm *gcm = KeyAlgorithmFind("A256GCM", 7);
-	const KeyAlgorithm *hkdf = KeyAlgorithmFind("HKDF-SHA256", 11);
-	uint8_t imported[100];
-	JwkSet *set;
-	JwkSet *again;
-	const Jwk *added;
-	char *text;
-	size_t length;
+	const		KeyAlgorithm *hs256 = KeyAlgorithmFind("HS256", 5);
+	const		KeyAlgorithm *hs512 = KeyAlgorithmFind("HS512", 5);
+	const		KeyAlgorithm *gcm = KeyAlgorithmFind("A256GCM", 7);
+	const		KeyAlgorithm *hkdf = KeyAlgorithmFind("HKDF-SHA256", 11);
+	uint8_t		imported[100];
+	JwkSet	   *set;
+	JwkSet	   *again;
+	const		Jwk *added;
+	char	   *text;
+	size_t		length;
 
 	memset(imported, 'x', sizeof(imported));
 	if (!CHECK_STATUS(JwkSetNew(&set), STATUS_OK, "a set is made"))
@@ -99,10 +99,10 @@ CheckRingLife(void)
 	CHECK(set->keys[0].state == KEY_PREVIOUS && set->keys[0].since == 300,
 		  "the former one stepped down at that time");
 	CHECK(set->keys[1].state == KEY_CURRENT && set->keys[1].since == 100 &&
-			  set->keys[2].state == KEY_CURRENT && set->keys[3].state == KEY_STANDBY,
+		  set->keys[2].state == KEY_CURRENT && set->keys[3].state == KEY_STANDBY,
 		  "keys of other uses and states stay");
 	CHECK(memcmp(set->keys[0].secret, set->keys[1].secret, 32) != 0 &&
-			  strcmp(set->keys[0].kid, set->keys[1].kid) != 0,
+		  strcmp(set->keys[0].kid, set->keys[1].kid) != 0,
 		  "keys differ");
 	CHECK_STATUS(JwkSetAddGenerated(set, hs256, KEY_RETIRED, 400, &added), STATUS_OK, "retired");
 
@@ -112,7 +112,7 @@ CheckRingLife(void)
 			  "for people to read");
 		if (CHECK_STATUS(JwkSetParse(text, length, JWKSET_RING, &again), STATUS_OK, "and read"))
 		{
-			int same = again->count == set->count;
+			int			same = again->count == set->count;
 
 			for (size_t i = 0; same && i < set->count; i++)
 				same = SameKey(&set->keys[i], &again->keys[i]);
@@ -127,8 +127,8 @@ CheckRingLife(void)
 		if (CHECK_STATUS(JwkSetParse(text, length, 0, &again), STATUS_OK, "and read"))
 		{
 			CHECK(again->count == 3 && JwkSetFind(again, set->keys[0].kid, 22) != NULL &&
-					  JwkSetFind(again, set->keys[3].kid, 22) != NULL &&
-					  JwkSetFind(again, set->keys[4].kid, 22) != NULL,
+				  JwkSetFind(again, set->keys[3].kid, 22) != NULL &&
+				  JwkSetFind(again, set->keys[4].kid, 22) != NULL,
 				  "previous, standby and current signing keys alone");
 			JwkSetFree(again);
 		}
@@ -148,22 +148,22 @@ CheckWritten(void)
 {
 	static const char ring[] = RING_OF(SIGN("a\\\"\\\\b", "current"));
 	static const char verify[] =
-		"{\"keys\":[{\"kty\":\"oct\",\"use\":\"sig\",\"alg\":\"HS256\","
-		"\"kid\":\"a\\\"\\\\b\",\"k\":\"" K32 "\"}]}";
+	"{\"keys\":[{\"kty\":\"oct\",\"use\":\"sig\",\"alg\":\"HS256\","
+	"\"kid\":\"a\\\"\\\\b\",\"k\":\"" K32 "\"}]}";
 	static const char all[] =
-		"{\n  \"keys\": [\n    {\n      \"kty\": \"oct\",\n      \"use\": \"sig\",\n"
-		"      \"alg\": \"HS256\",\n      \"kid\": \"a\\\"\\\\b\",\n"
-		"      \"state\": \"current\",\n      \"since\": 1700000000,\n      \"k\": \"" K32 "\"\n"
-		"    },\n    {\n      \"kty\": \"oct\",\n      \"use\": \"enc\",\n"
-		"      \"alg\": \"A256GCM\",\n      \"kid\": \"e\",\n      \"state\": \"current\",\n"
-		"      \"k\": \"" K32 "\"\n    },\n    {\n      \"kty\": \"oct\",\n"
-		"      \"key_ops\": [\"deriveBits\"],\n      \"alg\": \"HKDF-SHA256\",\n"
-		"      \"kid\": \"d\",\n      \"state\": \"current\",\n      \"k\": \"" K32 "\"\n"
-		"    }\n  ]\n}\n";
-	uint8_t header[256];
-	JwkSet *set;
-	char *text;
-	size_t length;
+	"{\n  \"keys\": [\n    {\n      \"kty\": \"oct\",\n      \"use\": \"sig\",\n"
+	"      \"alg\": \"HS256\",\n      \"kid\": \"a\\\"\\\\b\",\n"
+	"      \"state\": \"current\",\n      \"since\": 1700000000,\n      \"k\": \"" K32 "\"\n"
+	"    },\n    {\n      \"kty\": \"oct\",\n      \"use\": \"enc\",\n"
+	"      \"alg\": \"A256GCM\",\n      \"kid\": \"e\",\n      \"state\": \"current\",\n"
+	"      \"k\": \"" K32 "\"\n    },\n    {\n      \"kty\": \"oct\",\n"
+	"      \"key_ops\": [\"deriveBits\"],\n      \"alg\": \"HKDF-SHA256\",\n"
+	"      \"kid\": \"d\",\n      \"state\": \"current\",\n      \"k\": \"" K32 "\"\n"
+	"    }\n  ]\n}\n";
+	uint8_t		header[256];
+	JwkSet	   *set;
+	char	   *text;
+	size_t		length;
 
 	if (!CHECK_STATUS(JwkSetParse(ring, strlen(ring), JWKSET_RING, &set), STATUS_OK, "a ring"))
 		return;
@@ -191,12 +191,12 @@ CheckWritten(void)
 static void
 CheckLargest(void)
 {
-	uint8_t secret[512];
-	JwkSet *set;
-	const Jwk *added;
-	char *text;
-	size_t length;
-	int failures = 0;
+	uint8_t		secret[512];
+	JwkSet	   *set;
+	const		Jwk *added;
+	char	   *text;
+	size_t		length;
+	int			failures = 0;
 
 	memset(secret, 0xff, sizeof(secret));
 	if (!CHECK_STATUS(JwkSetNew(&set), STATUS_OK, "a set is made"))

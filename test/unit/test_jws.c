@@ -21,31 +21,31 @@ CheckKnown(void)
 	{
 		const char *key;
 		const char *token;
-	} known[] = {
+	}			known[] = {
 		{OCT("HS256", "", K32), "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImsxIn0"
-								".eyJzdWIiOiIxIn0.8YG6dxOVJpNtlBxWql4uTLPbozzOr-pAe8E5FDiftSI"},
+		".eyJzdWIiOiIxIn0.8YG6dxOVJpNtlBxWql4uTLPbozzOr-pAe8E5FDiftSI"},
 		{OCT("HS384", "", K48), "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCIsImtpZCI6ImsxIn0"
-								".eyJzdWIiOiIxIn0.Nm5G8GduLr6z65CgEIsNK9kRuRtH7iQNDxZpx0nsyQTtdZR0okCVYc_js06bM-IF"},
+		".eyJzdWIiOiIxIn0.Nm5G8GduLr6z65CgEIsNK9kRuRtH7iQNDxZpx0nsyQTtdZR0okCVYc_js06bM-IF"},
 		{OCT("HS512", "", K64), "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCIsImtpZCI6ImsxIn0"
-								".eyJzdWIiOiIxIn0.VFiMogO2qvyZTMH1E3iDmzedk5n1uZPyTXyg77tBxCP3uD9rEDZ9QEV7fJmiQaDcqPRF"
-								"dZCRSCZc1eoG1PBlgg"},
+			".eyJzdWIiOiIxIn0.VFiMogO2qvyZTMH1E3iDmzedk5n1uZPyTXyg77tBxCP3uD9rEDZ9QEV7fJmiQaDcqPRF"
+		"dZCRSCZc1eoG1PBlgg"},
 	};
-	JwkSet *rfc = Key("{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"" RFC_KEY "\"}");
-	JwsParts parts;
-	JwsHeader header;
-	uint8_t payload[256];
-	char token[512];
-	size_t length;
+	JwkSet	   *rfc = Key("{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"" RFC_KEY "\"}");
+	JwsParts	parts;
+	JwsHeader	header;
+	uint8_t		payload[256];
+	char		token[512];
+	size_t		length;
 
 	CHECK_STATUS(Accept(RFC_TOKEN, strlen(RFC_TOKEN), rfc), STATUS_OK, "RFC 7515 A.1 verifies");
 	CHECK_STATUS(JwsSplit(RFC_TOKEN, strlen(RFC_TOKEN), &parts), STATUS_OK, "it splits");
 	CHECK_STATUS(JwsReadHeader(&parts, &header), STATUS_OK, "its header is read");
 	CHECK(strcmp(header.alg, "HS256") == 0 && strcmp(header.typ, "JWT") == 0 &&
-			  header.kid[0] == '\0',
+		  header.kid[0] == '\0',
 		  "and says what it says");
 	CHECK_STATUS(JwsPayload(&parts, payload, sizeof(payload), &length), STATUS_OK, "its payload");
 	CHECK(length == 70 && memcmp(payload, "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n"
-										  " \"http://example.com/is_root\":true}",
+								 " \"http://example.com/is_root\":true}",
 								 70) == 0,
 		  "is right");
 	CHECK_STATUS(JwsPayload(&parts, payload, 70, &length), STATUS_ARGUMENT,
@@ -54,8 +54,8 @@ CheckKnown(void)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 	{
-		JwkSet *set = Key(known[i].key);
-		const Jwk *key = &set->keys[0];
+		JwkSet	   *set = Key(known[i].key);
+		const		Jwk *key = &set->keys[0];
 
 		CHECK_STATUS(Accept(known[i].token, strlen(known[i].token), set), STATUS_OK,
 					 UnitName("%s verifies", key->alg->name));
@@ -63,11 +63,11 @@ CheckKnown(void)
 		CHECK_STATUS(JwsSign(key, "JWT", "{\"sub\":\"1\"}", 11, token, sizeof(token), &length),
 					 STATUS_OK, UnitName("%s signs", key->alg->name));
 		CHECK(length == strlen(known[i].token) && memcmp(token, known[i].token, length) == 0 &&
-				  length == JwsSize(key, "JWT", 11) && token[length] == '#',
+			  length == JwsSize(key, "JWT", 11) && token[length] == '#',
 			  UnitName("%s signs the same token", key->alg->name));
 		CHECK_STATUS(JwsSplit(token, length, &parts), STATUS_OK, "it splits");
 		CHECK(parts.header_length == key->header_length &&
-				  memcmp(parts.token, key->header, key->header_length) == 0,
+			  memcmp(parts.token, key->header, key->header_length) == 0,
 			  "our header is the prepared one");
 		JwkSetFree(set);
 	}
@@ -75,11 +75,11 @@ CheckKnown(void)
 
 /* Every flipped bit, every truncation, every added byte. */
 static void
-CheckDamaged(const JwkSet *set)
+CheckDamaged(const JwkSet * set)
 {
-	char token[512];
-	size_t length;
-	char longer[513];
+	char		token[512];
+	size_t		length;
+	char		longer[513];
 
 	CHECK_STATUS(JwsSign(&set->keys[0], "JWT", "{\"sub\":\"alice\",\"exp\":1}", 24, token,
 						 sizeof(token), &length),
@@ -93,7 +93,7 @@ CheckDamaged(const JwkSet *set)
 	for (size_t i = 0; i < length; i++)
 	{
 		/* An exact copy, so that reading behind the end is noticed. */
-		char *cut = malloc(i > 0 ? i : 1);
+		char	   *cut = malloc(i > 0 ? i : 1);
 
 		memcpy(cut, token, i);
 		CHECK(Accept(cut, i, set) != STATUS_OK, UnitName("truncation to %zu is refused", i));
@@ -116,7 +116,7 @@ CheckDamaged(const JwkSet *set)
 	for (const char *last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 		 *last != '\0'; last++)
 	{
-		char right = token[length - 1];
+		char		right = token[length - 1];
 
 		token[length - 1] = *last;
 		CHECK((Accept(token, length, set) == STATUS_OK) == (*last == right),
@@ -127,7 +127,7 @@ CheckDamaged(const JwkSet *set)
 
 /* Segments and sizes. */
 static void
-CheckSplit(const JwkSet *set)
+CheckSplit(const JwkSet * set)
 {
 	static const char *const malformed[] = {
 		"",
@@ -145,17 +145,17 @@ CheckSplit(const JwkSet *set)
 		"a.b..",
 		"a...c",
 	};
-	JwsParts parts;
-	char *text = malloc(2 * JWS_MAX_BYTES);
-	char *token = malloc(2 * JWS_MAX_BYTES);
-	size_t length;
+	JwsParts	parts;
+	char	   *text = malloc(2 * JWS_MAX_BYTES);
+	char	   *token = malloc(2 * JWS_MAX_BYTES);
+	size_t		length;
 
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
 		CHECK_STATUS(JwsSplit(malformed[i], strlen(malformed[i]), &parts), STATUS_TOKEN_FORMAT,
 					 UnitName("\"%s\" is no token", malformed[i]));
 	CHECK_STATUS(JwsSplit("aa.bbb.c", 8, &parts), STATUS_OK, "three segments are one");
 	CHECK(parts.header_length == 2 && parts.payload_length == 3 && parts.signature_length == 1 &&
-			  *parts.payload == 'b' && *parts.signature == 'c' && parts.signed_length == 6,
+		  *parts.payload == 'b' && *parts.signature == 'c' && parts.signed_length == 6,
 		  "and are found");
 
 	/* error, an unsecured token, with and without the key's name: */
@@ -172,9 +172,9 @@ CheckSplit(const JwkSet *set)
 
 	for (size_t payload = JWS_MAX_BYTES / 4 * 3 - 120; payload < JWS_MAX_BYTES; payload++)
 	{
-		size_t size = JwsSize(&set->keys[0], "JWT", payload);
-		Status status = JwsSign(&set->keys[0], "JWT", text, payload, token,
-								2 * JWS_MAX_BYTES, &length);
+		size_t		size = JwsSize(&set->keys[0], "JWT", payload);
+		Status		status = JwsSign(&set->keys[0], "JWT", text, payload, token,
+									 2 * JWS_MAX_BYTES, &length);
 
 		if (size > JWS_MAX_BYTES)
 		{
@@ -193,13 +193,13 @@ CheckSplit(const JwkSet *set)
 
 /* Signatures that are no HMAC of the key. */
 static void
-CheckSignatures(const JwkSet *set)
+CheckSignatures(const JwkSet * set)
 {
-	JwkSet *other = Key("{\"kty\":\"oct\",\"alg\":\"HS256\",\"kid\":\"k1\",\"k\":\"" RFC_KEY "\"}");
-	JwkSet *hs512 = Key(OCT("HS512", "", K64));
-	char token[512];
-	size_t length;
-	JwsParts parts;
+	JwkSet	   *other = Key("{\"kty\":\"oct\",\"alg\":\"HS256\",\"kid\":\"k1\",\"k\":\"" RFC_KEY "\"}");
+	JwkSet	   *hs512 = Key(OCT("HS512", "", K64));
+	char		token[512];
+	size_t		length;
+	JwsParts	parts;
 
 	CHECK_STATUS(JwsSign(&other->keys[0], "JWT", "{}", 2, token, sizeof(token), &length),
 				 STATUS_OK, "another key signs");
@@ -232,15 +232,15 @@ CheckSignatures(const JwkSet *set)
 
 /* What a key may do by its use, state and key_ops; and the rest of signing. */
 static void
-CheckUses(const JwkSet *set)
+CheckUses(const JwkSet * set)
 {
 	static const struct
 	{
 		const char *name;
 		const char *key;
-		Status verify;
-		Status sign;
-	} uses[] = {
+		Status		verify;
+		Status		sign;
+	}			uses[] = {
 		{"current", OCT("HS256", ",\"state\":\"current\"", K32), STATUS_OK, STATUS_OK},
 		{"standby", OCT("HS256", ",\"state\":\"standby\"", K32), STATUS_OK, STATUS_KEY_USE},
 		{"previous", OCT("HS256", ",\"state\":\"previous\"", K32), STATUS_OK, STATUS_KEY_USE},
@@ -250,19 +250,19 @@ CheckUses(const JwkSet *set)
 		{"sealing key", OCT("A256GCM", "", K32), STATUS_KEY_USE, STATUS_KEY_USE},
 		{"derivation key", OCT("HKDF-SHA256", "", K32), STATUS_KEY_USE, STATUS_KEY_USE},
 	};
-	const Jwk *key = &set->keys[0];
-	char token[512];
-	char out[512];
-	size_t length;
-	size_t out_length;
-	JwsParts parts;
-	JwsHeader header;
+	const		Jwk *key = &set->keys[0];
+	char		token[512];
+	char		out[512];
+	size_t		length;
+	size_t		out_length;
+	JwsParts	parts;
+	JwsHeader	header;
 
 	CHECK_STATUS(JwsSign(key, "JWT", "{}", 2, token, sizeof(token), &length), STATUS_OK, "signed");
 	CHECK_STATUS(JwsSplit(token, length, &parts), STATUS_OK, "split");
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
 	{
-		JwkSet *used = Key(uses[i].key);
+		JwkSet	   *used = Key(uses[i].key);
 
 		CHECK_STATUS(JwsVerify(&parts, "HS256", &used->keys[0]), uses[i].verify, uses[i].name);
 		CHECK_STATUS(JwsVerify(&parts, used->keys[0].alg->name, &used->keys[0]), uses[i].verify,
@@ -305,10 +305,10 @@ CheckLongestHeader(void)
 {
 #define QUOTES_8 "\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\""
 #define QUOTES_32 QUOTES_8 QUOTES_8 QUOTES_8 QUOTES_8
-	JwkSet *set = Key(OCT_KEY("\"alg\":\"HS256\"", QUOTES_32 QUOTES_32, "current"));
-	char typ[32] = {0};
-	char token[1024];
-	size_t length;
+	JwkSet	   *set = Key(OCT_KEY("\"alg\":\"HS256\"", QUOTES_32 QUOTES_32, "current"));
+	char		typ[32] = {0};
+	char		token[1024];
+	size_t		length;
 
 	memset(typ, '"', sizeof(typ) - 1);
 	CHECK_STATUS(JwsSign(&set->keys[0], typ, "{}", 2, token, sizeof(token), &length),
@@ -320,7 +320,7 @@ CheckLongestHeader(void)
 int
 main(void)
 {
-	JwkSet *set = Key(OCT("HS256", "", K32));
+	JwkSet	   *set = Key(OCT("HS256", "", K32));
 
 	CheckKnown();
 	CheckDamaged(set);

@@ -10,16 +10,16 @@
 static const struct
 {
 	const char *name;
-	Status expected;
+	Status		expected;
 	const char *header;
-} headers[] = {
+}			headers[] = {
 	{"a plain header", STATUS_OK, "{\"alg\":\"HS256\"}"},
 	{"an escaped one", STATUS_OK, "{\"\\u0061lg\":\"HS\\u003256\",\"kid\":\"k1\"}"},
 	{"ignored members", STATUS_OK,
-	 "{\"alg\":\"HS256\",\"jku\":\"https://example.com\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"},"
-	 "\"x5c\":[\"a\",\"b\"],\"x5u\":\"u\",\"cty\":\"x\"}"},
+		"{\"alg\":\"HS256\",\"jku\":\"https://example.com\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"},"
+	"\"x5c\":[\"a\",\"b\"],\"x5u\":\"u\",\"cty\":\"x\"}"},
 	{"typ and kid at their longest", STATUS_TOKEN_KID,
-	 "{\"alg\":\"HS256\",\"typ\":\"0123456789012345678901234567890\",\"kid\":\"" K48 "\"}"},
+	"{\"alg\":\"HS256\",\"typ\":\"0123456789012345678901234567890\",\"kid\":\"" K48 "\"}"},
 
 	/* error, none in every spelling, and what else is no algorithm: */
 	{"alg none", STATUS_TOKEN_ALG, "{\"alg\":\"none\"}"},
@@ -64,7 +64,7 @@ static const struct
 	/* error, typ and kid: */
 	{"typ a number", STATUS_TOKEN_HEADER, "{\"alg\":\"HS256\",\"typ\":1}"},
 	{"typ of 32 bytes", STATUS_TOKEN_HEADER,
-	 "{\"alg\":\"HS256\",\"typ\":\"01234567890123456789012345678901\"}"},
+	"{\"alg\":\"HS256\",\"typ\":\"01234567890123456789012345678901\"}"},
 	{"kid null", STATUS_TOKEN_HEADER, "{\"alg\":\"HS256\",\"kid\":null}"},
 	{"kid of 65 bytes", STATUS_TOKEN_HEADER, "{\"alg\":\"HS256\",\"kid\":\"" K48 "x\"}"},
 	{"kid unknown", STATUS_TOKEN_KID, "{\"alg\":\"HS256\",\"kid\":\"K1\"}"},
@@ -80,18 +80,18 @@ static const struct
 	{"invalid UTF-8", STATUS_TOKEN_HEADER, "{\"alg\":\"HS256\",\"x\":\"\xc3(\"}"},
 	{"half an object", STATUS_TOKEN_HEADER, "{\"alg\":\"HS256\""},
 	{"depth", STATUS_TOKEN_HEADER,
-	 "{\"alg\":\"HS256\",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]}"},
+	"{\"alg\":\"HS256\",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]}"},
 };
 
 /* Headers: each token is rightly signed, so that the header alone decides. */
 static void
-CheckHeaders(const JwkSet *set)
+CheckHeaders(const JwkSet * set)
 {
-	char token[8192];
-	char header[1100];
-	size_t length;
-	JwsHeader read;
-	JwsParts parts;
+	char		token[8192];
+	char		header[1100];
+	size_t		length;
+	JwsHeader	read;
+	JwsParts	parts;
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
 	{
@@ -118,6 +118,11 @@ CheckHeaders(const JwkSet *set)
 	length = Forge(&set->keys[0], header, JWS_MAX_HEADER_BYTES, "{}", token);
 	CHECK_STATUS(Accept(token, length, set), STATUS_TOKEN_HEADER, "a header of 512 values");
 
+	/* The reader of headers itself knows signatures alone. */
+	length = Forge(&set->keys[0], "{\"alg\":\"A256GCM\"}", 17, "{}", token);
+	CHECK_STATUS(JwsSplit(token, length, &parts), STATUS_OK, "it splits");
+	CHECK_STATUS(JwsReadHeader(&parts, &read), STATUS_TOKEN_ALG, "A256GCM signs nothing");
+
 	/* What is refused leaves nothing to use. */
 	length = Forge(&set->keys[0], "{\"kid\":\"k1\",\"alg\":\"HS256\",\"typ\":1}", 34, "{}", token);
 	CHECK_STATUS(JwsSplit(token, length, &parts), STATUS_OK, "it splits");
@@ -128,7 +133,7 @@ CheckHeaders(const JwkSet *set)
 int
 main(void)
 {
-	JwkSet *set = Key(OCT("HS256", "", K32));
+	JwkSet	   *set = Key(OCT("HS256", "", K32));
 
 	CheckHeaders(set);
 	JwkSetFree(set);

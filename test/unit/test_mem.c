@@ -18,10 +18,12 @@ TestStatus(void)
 		size_t		length;
 		bool		unique = true;
 
-		if (!CHECK(code != NULL && text != NULL, UnitName("status %d is in the table", i)))
+		if (!CHECK(code != NULL && text != NULL,
+				   UnitName("status %d is in the table", i)))
 			continue;
 		length = strlen(text);
-		CHECK(code[0] != '\0' && strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(code),
+		CHECK(code[0] != '\0' && strspn(code,
+										"abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(code),
 			  UnitName("code of status %d is snake_case", i));
 		CHECK(length > 1 && text[length - 1] == '.' && isupper((unsigned char) text[0]),
 			  UnitName("text of status %d is a sentence with a full stop", i));
@@ -40,7 +42,8 @@ TestStatus(void)
 	/* error: a number outside the enum */
 	CHECK(StatusCode(STATUS_COUNT) != NULL && StatusText(STATUS_COUNT) != NULL,
 		  "STATUS_COUNT has an answer");
-	CHECK(strcmp(StatusCode((Status) 100000), "unknown_status") == 0, "an unknown number has an answer");
+	CHECK(strcmp(StatusCode((Status) 100000), "unknown_status") == 0,
+		  "an unknown number has an answer");
 }
 
 /* Wiping reaches exactly the bytes named. */
@@ -52,7 +55,8 @@ TestWipe(void)
 
 	memset(bytes, 0xAA, sizeof(bytes));
 	SecureWipe(bytes + 2, 3);
-	CHECK(memcmp(bytes, "\xAA\xAA\0\0\0\xAA\xAA\xAA", 8) == 0, "only the bytes named are wiped");
+	CHECK(memcmp(bytes, "\xAA\xAA\0\0\0\xAA\xAA\xAA", 8) == 0,
+		  "only the bytes named are wiped");
 	SecureWipe(bytes, 0);
 	SecureWipe(NULL, 0);
 	SecureWipe(NULL, 8);
@@ -117,7 +121,8 @@ TestRandom(void)
 	CHECK(a[0] == 0x5A, "no bytes change nothing");
 
 	/* error: more than OpenSSL counts */
-	CHECK_STATUS(RandomBytes(a, (size_t) 1 << 31), STATUS_ARGUMENT, "2^31 bytes are refused");
+	CHECK_STATUS(RandomBytes(a, (size_t) 1 << 31), STATUS_ARGUMENT,
+				 "2^31 bytes are refused");
 }
 
 /* FIPS 180-4 examples (NIST). */

@@ -19,7 +19,7 @@ static const struct
 {
 	const char *password;
 	const char *hash;
-} vectors[] = {
+}			vectors[] = {
 	{"U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
 	{"U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"},
 	{"U*U*U", "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a"},
@@ -28,12 +28,12 @@ static const struct
 	{"\xff\xff\xa3", "$2y$05$" BF_SALT "CE5elHaaO4EbggVDjb8P19RukzXSM3e"},
 	{"\xff\xff\xa3", "$2b$05$" BF_SALT "CE5elHaaO4EbggVDjb8P19RukzXSM3e"},
 	{"\xff\xa3"
-	 "345",
-	 "$2a$05$" BF_SALT "nRht2l/HRhr6zmCp9vYUvvsqynflf9e"},
+		"345",
+	"$2a$05$" BF_SALT "nRht2l/HRhr6zmCp9vYUvvsqynflf9e"},
 	{"a", "$2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe"},
 	{"abc", "$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i"},
 	{"abcdefghijklmnopqrstuvwxyz",
-	 "$2a$06$.rCVZVOThsIa97pEDOxvGuRRgzG64bvtJ0938xuqzv18d3ZpQhstC"},
+	"$2a$06$.rCVZVOThsIa97pEDOxvGuRRgzG64bvtJ0938xuqzv18d3ZpQhstC"},
 };
 
 #define GOOD_PASSWORD "U*U"
@@ -44,7 +44,7 @@ static const struct
 static void
 CheckVerify(const char *password, const char *hash, Status expected, bool yes, const char *name)
 {
-	bool match = true;
+	bool		match = true;
 
 	CHECK_STATUS(PassHashVerify(password, strlen(password), hash, strlen(hash), &match),
 				 expected, name);
@@ -73,20 +73,20 @@ static void
 CheckDamaged(void)
 {
 	static const char replacements[] = "./AZaz09$!-_=\n\x7f\xc3";
-	char hash[] = GOOD_HASH;
-	size_t length = strlen(hash);
-	bool match;
-	int wrong = 0;
-	int ran = 0;
+	char		hash[] = GOOD_HASH;
+	size_t		length = strlen(hash);
+	bool		match;
+	int			wrong = 0;
+	int			ran = 0;
 
 	for (size_t i = 0; i < length; i++)
 	{
-		char good = hash[i];
+		char		good = hash[i];
 
 		/* The loop includes the NUL behind the replacements. */
 		for (size_t j = 0; j < sizeof(replacements); j++)
 		{
-			Status status;
+			Status		status;
 
 			/* A cost of 9 would be right, but slow. */
 			if (replacements[j] == good || (i == 5 && replacements[j] == '9'))
@@ -120,7 +120,7 @@ CheckDamaged(void)
 static void
 CheckKinds(void)
 {
-	clock_t start = clock();
+	clock_t		start = clock();
 
 	/* error, $2x$ is what the bug made of "\xa3", and stays unread: */
 	CheckVerify("\xa3", "$2x$05$" BF_SALT "CE5elHaaO4EbggVDjb8P19RukzXSM3e",
@@ -158,9 +158,9 @@ CheckKinds(void)
 static void
 CheckPasswords(void)
 {
-	char hash[PASSHASH_SIZE];
-	char same[PASSHASH_SIZE];
-	bool match;
+	char		hash[PASSHASH_SIZE];
+	char		same[PASSHASH_SIZE];
+	bool		match;
 
 	CHECK_STATUS(PassHashCreate(CHARS_72, 72, 4, hash), STATUS_OK, "72 bytes are hashed");
 	CheckVerify(CHARS_72, hash, STATUS_OK, true, "and verify");
@@ -196,8 +196,8 @@ CheckPasswords(void)
 static void
 CheckCreate(void)
 {
-	char hash[PASSHASH_SIZE];
-	char again[PASSHASH_SIZE];
+	char		hash[PASSHASH_SIZE];
+	char		again[PASSHASH_SIZE];
 	const char *direct;
 
 	CHECK_STATUS(PassHashCreate("correct horse", 13, 5, hash), STATUS_OK, "a hash is made");

@@ -20,7 +20,7 @@
 static inline JwkSet *
 Key(const char *text)
 {
-	JwkSet *set;
+	JwkSet	   *set;
 
 	if (!CHECK_STATUS(JwkSetParse(text, strlen(text), 0, &set), STATUS_OK, "the key is read"))
 		exit(UnitEnd());
@@ -29,14 +29,14 @@ Key(const char *text)
 
 /* Everything that a reader of tokens does with one. */
 static inline Status
-Accept(const char *token, size_t length, const JwkSet *set)
+Accept(const char *token, size_t length, const JwkSet * set)
 {
-	JwsParts parts;
-	JwsHeader header;
-	const Jwk *key = &set->keys[0];
-	uint8_t payload[JWS_MAX_BYTES];
-	size_t payload_length;
-	Status status;
+	JwsParts	parts;
+	JwsHeader	header;
+	const		Jwk *key = &set->keys[0];
+	uint8_t		payload[JWS_MAX_BYTES];
+	size_t		payload_length;
+	Status		status;
 
 	status = JwsSplit(token, length, &parts);
 	if (status == STATUS_OK)
@@ -56,10 +56,10 @@ Accept(const char *token, size_t length, const JwkSet *set)
 
 /* Make a token with any header, rightly signed; returns its length. */
 static inline size_t
-Forge(const Jwk *key, const char *header, size_t header_length, const char *payload, char *out)
+Forge(const Jwk * key, const char *header, size_t header_length, const char *payload, char *out)
 {
-	uint8_t mac[HASH_MAX_BYTES];
-	char *end = out;
+	uint8_t		mac[HASH_MAX_BYTES];
+	char	   *end = out;
 
 	end += Base64UrlEncode((const uint8_t *) header, header_length, end);
 	*end++ = '.';
@@ -71,4 +71,4 @@ Forge(const Jwk *key, const char *header, size_t header_length, const char *payl
 	return (size_t) (end - out);
 }
 
-#endif /* TOKENS_H */
+#endif							/* TOKENS_H */

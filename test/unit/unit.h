@@ -52,7 +52,8 @@ UnitCheckStatus(Status got, Status expected, const char *name,
 }
 
 /* A name made of parts; the last four stay good. */
-static inline const char *__attribute__((format(printf, 1, 2)))
+static inline const char *
+__attribute__((format(printf, 1, 2)))
 UnitName(const char *format,...)
 {
 	static char names[4][256];

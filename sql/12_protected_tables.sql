@@ -1,0 +1,32 @@
+-- sql/12_protected_tables.sql: which tables auth.protect has protected, and how
+-- they were before. Run once at install; depends on 05_schemas_roles.sql.
+--
+-- Tables are kept by name, so that the rows survive dump and restore. The id
+-- stands also in the arguments of the table's trigger: by that auth.protect
+-- finds the entry of a table that was renamed.
+
+CREATE TABLE auth.protected_tables (
+	id uuid NOT NULL DEFAULT gen_random_uuid() PRIMARY KEY,
+	schema_name name NOT NULL,
+	table_name name NOT NULL,
+	resource text CHECK (resource <> ''),
+	tenant_column name NOT NULL,
+	unit_column name,
+	owner_column name,
+	assignee_column name,
+	tenant_fk boolean NOT NULL,
+	had_default boolean NOT NULL,
+	had_not_null boolean NOT NULL,
+	had_rls boolean NOT NULL,
+	had_force_rls boolean NOT NULL,
+	UNIQUE (schema_name, table_name) DEFERRABLE
+);
+COMMENT ON TABLE auth.protected_tables IS
+'Tables under auth.protect: its arguments, and how each table was before (had_…), so that auth.unprotect takes back no more than was made';
+COMMENT ON COLUMN auth.protected_tables.id IS 'stands also in the argument of the trigger of the table, so that a renamed table is recognized';
+COMMENT ON COLUMN auth.protected_tables.resource IS 'the resource whose permissions and scopes apply; recorded only, until permissions exist';
+COMMENT ON COLUMN auth.protected_tables.unit_column IS 'unit (branch) that a row belongs to; recorded only, until permissions exist';
+COMMENT ON COLUMN auth.protected_tables.owner_column IS 'user who owns a row; recorded only, until permissions exist';
+COMMENT ON COLUMN auth.protected_tables.assignee_column IS 'user a row is assigned to; recorded only, until permissions exist';
+REVOKE ALL ON TABLE auth.protected_tables FROM PUBLIC;
+SELECT pg_extension_config_dump('auth.protected_tables', '');

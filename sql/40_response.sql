@@ -1,0 +1,81 @@
+-- sql/40_response.sql: refusals and errors: the one place that words their shape.
+-- Depends on nothing but the setting conventions of PostgREST (response.*).
+
+CREATE OR REPLACE FUNCTION auth._response_header(name text, value text) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	headers jsonb := '[]';
+	before text := current_setting('response.headers', true);
+BEGIN
+	-- PostgREST passes CR and LF on: they would begin a header of their own
+	IF name IS NULL OR name !~ '^[A-Za-z0-9!#$%&''*+.^_`|~-]{1,128}$' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'invalid name of a response header';
+	END IF;
+	IF value IS NULL OR octet_length(value) > 8192 OR value ~ '[\u0001-\u0008\u000A-\u001F\u007F]' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('invalid value of the response header "%s"', name),
+			HINT = 'It has at most 8192 bytes and no control characters.';
+	END IF;
+	-- append; what somebody else has left there in another form PostgREST would refuse
+	IF before <> '' THEN
+		BEGIN
+			headers := before::jsonb;
+		EXCEPTION WHEN data_exception THEN
+			headers := '[]';
+		END;
+		IF jsonb_typeof(headers) <> 'array' THEN
+			headers := '[]';
+		END IF;
+	END IF;
+	PERFORM set_config('response.headers', (headers || jsonb_build_array(jsonb_build_object(name, value)))::text, true);
+END
+$$;
+COMMENT ON FUNCTION auth._response_header(text, text) IS 'appends a header to the response of PostgREST';
+REVOKE ALL ON FUNCTION auth._response_header(text, text) FROM PUBLIC;
+
+-- Returned, not raised: an exception would roll back the attempt and its audit row.
+CREATE OR REPLACE FUNCTION auth._refusal(status integer, code text, message text, retry_after integer DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM set_config('response.status', status::text, true);
+	IF retry_after IS NOT NULL THEN
+		PERFORM auth._response_header('Retry-After', greatest(retry_after, 1)::text);
+	END IF;
+	-- RFC 9110 §15.5.2: a 401 names a scheme
+	IF status = 401 THEN
+		PERFORM auth._response_header('WWW-Authenticate', 'Bearer');
+	END IF;
+	RETURN jsonb_build_object('error', jsonb_build_object('message', message, 'status', status, 'code', code));
+END
+$$;
+COMMENT ON FUNCTION auth._refusal(integer, text, text, integer) IS 'the body of a refusal; sets status and headers for PostgREST';
+REVOKE ALL ON FUNCTION auth._refusal(integer, text, text, integer) FROM PUBLIC;
+
+-- Administration is called from SQL and raises:
+--   22023 invalid_parameter_value   an argument is missing or not valid
+--   P0002 no_data_found             there is no such user, tenant, unit or member
+--   23505 unique_violation          it exists already
+--   23503 foreign_key_violation     other tables still refer to it
+--   23001 restrict_violation        the tenant would lose its last owner
+-- Errors of constraints are raised anew through this: their own DETAIL would
+-- carry the row.
+CREATE OR REPLACE FUNCTION auth._fail(condition text, message text, hint text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF hint IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = condition, MESSAGE = message;
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = condition, MESSAGE = message, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION auth._fail(text, text, text) IS 'raises an error of administration, with nothing in it but this';
+REVOKE ALL ON FUNCTION auth._fail(text, text, text) FROM PUBLIC;

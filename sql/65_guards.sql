@@ -1,0 +1,125 @@
+-- sql/65_guards.sql: guards: what raises when the caller may not, and its boolean form.
+-- Depends on 20_context.sql, 10_tables.sql.
+--
+-- What raises is VOLATILE, since the planner leaves out a STABLE function whose
+-- result nobody reads, and a guard that is left out guards nothing.  The boolean
+-- forms are STABLE, for policies: USING ((SELECT auth.has_role('admin'))).
+
+-- PostgREST would make 403 of 28000, and 401 of the 42501 of somebody who came
+-- with a cookie; SQLSTATE PGRST says what we mean.
+CREATE OR REPLACE FUNCTION auth._guard_refuse(guard text, authenticated boolean) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	status CONSTANT integer := CASE WHEN authenticated THEN 403 ELSE 401 END;
+	code CONSTANT text := CASE WHEN authenticated THEN 'insufficient_permissions' ELSE 'no_authorization' END;
+	message CONSTANT text := CASE WHEN authenticated THEN 'Insufficient permissions' ELSE 'Authentication required' END;
+BEGIN
+	-- the error rolls back whatever a row could tell
+	PERFORM auth._report_event('guard_refused', concat_ws(' ', guard, code, 'user=' || auth.user_id()));
+	IF current_setting('request.method', true) <> '' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'PGRST',
+			MESSAGE = jsonb_build_object('code', code, 'message', message)::text,
+			DETAIL = jsonb_build_object('status', status, 'headers',
+				CASE WHEN status = 401 THEN jsonb_build_object('WWW-Authenticate', 'Bearer') ELSE '{}' END)::text;
+	END IF;
+	RAISE EXCEPTION USING
+		ERRCODE = CASE WHEN authenticated THEN '42501' ELSE '28000' END,
+		MESSAGE = message;
+END
+$$;
+COMMENT ON FUNCTION auth._guard_refuse(text, boolean) IS 'raises what a guard refuses: 28000 or 42501, under PostgREST PGRST with 401 or 403; one line in the server log';
+REVOKE ALL ON FUNCTION auth._guard_refuse(text, boolean) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth.require_auth() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.user_id() IS NULL THEN
+		PERFORM auth._guard_refuse('require_auth', false);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.require_auth() IS 'raises 28000 "Authentication required" unless there is a good token';
+REVOKE ALL ON FUNCTION auth.require_auth() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.require_auth() TO anon, authenticated, auth_admin;
+
+-- The claim, and the flag as it is now: with session_check off the claim alone
+-- would outlive the flag.
+CREATE OR REPLACE FUNCTION auth.is_super_admin() RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT auth.role() IS NOT DISTINCT FROM 'auth_platform' AND EXISTS (
+		SELECT FROM auth.users AS u
+		WHERE u.id = auth.uid() AND u.is_super_admin
+			AND (u.banned_until IS NULL OR u.banned_until <= statement_timestamp()))
+$$;
+COMMENT ON FUNCTION auth.is_super_admin() IS 'whether the caller is a platform administrator';
+REVOKE ALL ON FUNCTION auth.is_super_admin() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.is_super_admin() TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.require_super_admin() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.is_super_admin() THEN
+		RETURN;
+	END IF;
+	PERFORM auth._guard_refuse('require_super_admin', auth.user_id() IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION auth.require_super_admin() IS 'raises 42501 "Insufficient permissions" unless the caller is a platform administrator';
+REVOKE ALL ON FUNCTION auth.require_super_admin() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.require_super_admin() TO anon, authenticated, auth_admin;
+
+-- No tenant role can be called auth_platform (10_tables.sql).
+CREATE OR REPLACE FUNCTION auth.has_role(VARIADIC roles text[]) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN coalesce(auth.tenant_role() = ANY (roles) AND auth.tenant_role() <> 'auth_platform', false)
+		OR (coalesce('auth_platform' = ANY (roles), false) AND auth.is_super_admin());
+COMMENT ON FUNCTION auth.has_role(text[]) IS 'whether the caller has one of these roles: a tenant role, or auth_platform for platform administrators';
+REVOKE ALL ON FUNCTION auth.has_role(text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.has_role(text[]) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.require_role(VARIADIC roles text[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.has_role(VARIADIC roles) THEN
+		RETURN;
+	END IF;
+	PERFORM auth._guard_refuse('require_role', auth.user_id() IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION auth.require_role(text[]) IS 'raises 42501 "Insufficient permissions" unless auth.has_role()';
+REVOKE ALL ON FUNCTION auth.require_role(text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.require_role(text[]) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.validate_session_access(session_id uuid, user_id uuid) RETURNS jsonb
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	session auth.sessions;
+	reason text;
+BEGIN
+	SELECT s.* INTO session FROM auth.sessions AS s
+		WHERE s.id = validate_session_access.session_id AND s.user_id = validate_session_access.user_id;
+	IF NOT FOUND THEN
+		reason := 'session_not_found';
+	ELSE
+		reason := auth._session_state(session.id, session.user_id, session.tenant_id);
+	END IF;
+	RETURN jsonb_build_object('valid', reason IS NULL, 'reason', reason, 'session',
+		CASE WHEN session.id IS NOT NULL THEN to_jsonb(session) END);
+END
+$$;
+COMMENT ON FUNCTION auth.validate_session_access(uuid, uuid) IS 'whether a session is good for a user now: {valid, session, reason}';
+REVOKE ALL ON FUNCTION auth.validate_session_access(uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.validate_session_access(uuid, uuid) TO auth_admin;

@@ -1,0 +1,255 @@
+/*
+ * src/password.c: SQL functions for password hashes, and the cap on how many
+ * are computed at once.
+ *
+ * Depends on core/passhash.  A password is never NUL-terminated, truncated or
+ * put into an error; what is copied here is wiped.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "locks.h"
+#include "logguard.h"
+#include "report.h"
+#include "settings.h"
+
+#include "core/mem.h"
+#include "core/passhash.h"
+
+SQL_FUNCTION(intrex_auth_password_hash);
+SQL_FUNCTION(intrex_auth_password_hash_cost);
+SQL_FUNCTION(intrex_auth_password_verify);
+SQL_FUNCTION(intrex_auth_password_needs_rehash);
+SQL_FUNCTION(intrex_auth_password_check);
+SQL_FUNCTION(intrex_auth_hash_computations);
+
+/*
+ * How long to wait for a slot, and between two tries.  A burst of honest logins
+ * passes in that time; a flood is answered 503 soon enough not to fill the
+ * connections.
+ */
+#define SLOT_WAIT_MS 500
+#define SLOT_RETRY_MS 10
+
+/* How many hashes this backend has computed; for tests. */
+static int64 hash_computations = 0;
+
+/* Take one of the server's slots if one is free now. */
+static bool
+TrySlots(LOCKTAG *slot)
+{
+	/* backends begin at different slots, so that few meet on one */
+	int			first = MyProcPid % setting_max_concurrent_hashes;
+
+	for (int i = 0; i < setting_max_concurrent_hashes; i++)
+	{
+		SET_LOCKTAG_ADVISORY(*slot, InvalidOid, 0,
+							 (first + i) % setting_max_concurrent_hashes,
+							 LOCK_CLASS_HASH_SLOT);
+		if (LockAcquire(slot, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+			return true;
+	}
+	return false;
+}
+
+/* Take a slot, waiting a little; false when none became free. */
+static bool
+AcquireSlot(LOCKTAG *slot)
+{
+	TimestampTz start = GetCurrentTimestamp();
+
+	while (!TrySlots(slot))
+	{
+		if (TimestampDifferenceExceeds(start, GetCurrentTimestamp(), SLOT_WAIT_MS))
+			return false;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 SLOT_RETRY_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return true;
+}
+
+/* Give the slot back. */
+static void
+ReleaseSlot(const LOCKTAG *slot)
+{
+	LockRelease(slot, ExclusiveLock, false);
+}
+
+/* Wipe and free a detoasted argument if it is a copy; else it is the caller's. */
+static void
+WipeCopy(text *value, Datum argument)
+{
+	if ((Pointer) value == DatumGetPointer(argument))
+		return;
+	SecureWipe(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	pfree(value);
+}
+
+/* Verify and count: a hash was computed exactly when the status is OK. */
+static Status
+Verify(const char *password, size_t length, const char *hash, size_t hash_length, bool *match)
+{
+	Status		status = PassHashVerify(password, length, hash, hash_length, match);
+
+	if (status == STATUS_OK)
+		hash_computations++;
+	return status;
+}
+
+/* Did a verification fail for the machine's reasons, not for its arguments'? */
+static bool
+IsFailure(Status status)
+{
+	return status == STATUS_MEMORY || status == STATUS_CRYPTO;
+}
+
+/*
+ * Compute a hash that nothing can match.  Its setting is put together as text:
+ * a salt and a checksum of zeros are well-formed at any cost.
+ */
+static Status
+VerifyDummy(void)
+{
+	char		hash[PASSHASH_SIZE];
+	int			length;
+	bool		ignored;
+
+	length = snprintf(hash, sizeof(hash), "$2b$%02d$......................"
+					  "...............................", setting_password_cost);
+	return Verify("dummy", strlen("dummy"), hash, (size_t) length, &ignored);
+}
+
+/* Hash a password. */
+static Datum
+HashPassword(FunctionCallInfo fcinfo, int cost)
+{
+	text	   *password = PG_GETARG_TEXT_PP(0);
+	char		hash[PASSHASH_SIZE];
+	LOCKTAG		slot;
+	Status		status;
+	bool		have_slot;
+
+	LogGuardMark();
+	have_slot = AcquireSlot(&slot);
+	if (have_slot)
+	{
+		status = PassHashCreate(VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password), cost, hash);
+		ReleaseSlot(&slot);
+	}
+	WipeCopy(password, PG_GETARG_DATUM(0));
+
+	if (!have_slot)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many password hashes are being computed"),
+				 errhint("Try again, or raise intrex_auth.max_concurrent_hashes.")));
+	if (status != STATUS_OK)
+		ReportCoreError(status, status == STATUS_HASH_COST ? "password cost" : "password");
+	hash_computations++;
+	CHECK_FOR_INTERRUPTS();
+	return PointerGetDatum(cstring_to_text(hash));
+}
+
+/* SQL function: auth.password_hash(password text) returns text */
+Datum
+intrex_auth_password_hash(PG_FUNCTION_ARGS)
+{
+	return HashPassword(fcinfo, setting_password_cost);
+}
+
+/* SQL function: auth.password_hash(password text, cost int) returns text */
+Datum
+intrex_auth_password_hash_cost(PG_FUNCTION_ARGS)
+{
+	return HashPassword(fcinfo, PG_GETARG_INT32(1));
+}
+
+/*
+ * SQL function: auth.password_verify(password text, hash text) returns boolean
+ *
+ * For administrators, and not under the cap: it has no third answer to give.
+ */
+Datum
+intrex_auth_password_verify(PG_FUNCTION_ARGS)
+{
+	text	   *password = PG_GETARG_TEXT_PP(0);
+	text	   *hash = PG_GETARG_TEXT_PP(1);
+	bool		match;
+	Status		status;
+
+	LogGuardMark();
+	status = Verify(VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password),
+					VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash), &match);
+	WipeCopy(password, PG_GETARG_DATUM(0));
+	WipeCopy(hash, PG_GETARG_DATUM(1));
+	if (IsFailure(status))
+		ReportCoreError(status, "password");
+	CHECK_FOR_INTERRUPTS();
+	PG_RETURN_BOOL(match);
+}
+
+/* SQL function: auth.password_needs_rehash(hash text) returns boolean */
+Datum
+intrex_auth_password_needs_rehash(PG_FUNCTION_ARGS)
+{
+	text	   *hash = PG_GETARG_TEXT_PP(0);
+
+	LogGuardMark();
+	PG_RETURN_BOOL(PassHashNeedsRehash(VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash),
+									   setting_password_cost));
+}
+
+/*
+ * SQL function: auth._password_check(password text, hash text) returns boolean
+ *
+ * Whatever it is given, exactly one hash is computed, so that an unknown user
+ * costs what a wrong password costs.  NULL when the cap leaves no room.
+ */
+Datum
+intrex_auth_password_check(PG_FUNCTION_ARGS)
+{
+	text	   *password = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+	text	   *hash = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+	bool		match = false;
+	Status		status = STATUS_HASH_FORMAT;
+	LOCKTAG		slot;
+	bool		have_slot;
+
+	LogGuardMark();
+	have_slot = AcquireSlot(&slot);
+	if (have_slot)
+	{
+		if (password != NULL && hash != NULL)
+			status = Verify(VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password),
+							VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash), &match);
+		if (status != STATUS_OK && !IsFailure(status))
+			status = VerifyDummy();
+		ReleaseSlot(&slot);
+	}
+	if (password != NULL)
+		WipeCopy(password, PG_GETARG_DATUM(0));
+	if (hash != NULL)
+		WipeCopy(hash, PG_GETARG_DATUM(1));
+
+	if (!have_slot)
+		PG_RETURN_NULL();
+	if (status != STATUS_OK)
+		ReportCoreError(status, "password");
+	CHECK_FOR_INTERRUPTS();
+	PG_RETURN_BOOL(match);
+}
+
+/* SQL function: auth._hash_computations() returns bigint */
+Datum
+intrex_auth_hash_computations(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(hash_computations);
+}

@@ -1,0 +1,106 @@
+-- Every member of the extension with its rights and properties: a difference
+-- from the expected list is a surprise, and fails.
+\set ECHO none
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+\pset pager off
+
+\echo # functions: signature | owner | definer | search_path pinned | volatility | strict | parallel | may execute
+SELECT concat_ws(' | ',
+	p.oid::regprocedure,
+	CASE WHEN o.rolsuper THEN 'superuser' ELSE o.rolname END,
+	CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END,
+	CASE WHEN p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'] THEN 'pinned'
+		WHEN p.proconfig IS NOT NULL AND array_to_string(p.proconfig, ',') LIKE '%search_path%' THEN 'OTHER PATH'
+		ELSE 'unpinned' END,
+	CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
+	CASE WHEN p.proisstrict THEN 'strict' ELSE 'null' END,
+	CASE p.proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END,
+	coalesce((SELECT string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, ', ' ORDER BY a.grantee::regrole::text)
+		FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee <> p.proowner), 'nobody'))
+FROM pg_proc AS p
+JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+JOIN pg_roles AS o ON o.oid = p.proowner
+WHERE e.extname = 'intrex_auth'
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+\echo # tables and sequences: name | owner | in dumps | may do what
+SELECT concat_ws(' | ', c.oid::regclass, c.relkind, c.relowner::regrole,
+	CASE WHEN c.oid = ANY (e.extconfig) THEN 'dumped' ELSE 'not dumped' END,
+	coalesce((SELECT string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END || ' ' || a.privilege_type, ', ' ORDER BY a.grantee::regrole::text, a.privilege_type)
+		FROM aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS a WHERE a.grantee <> c.relowner), 'nobody'))
+FROM pg_class AS c
+JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+WHERE e.extname = 'intrex_auth' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+ORDER BY c.oid::regclass::text COLLATE "C";
+
+\echo # schemas: name | owner | rights
+SELECT concat_ws(' | ', n.nspname, n.nspowner::regrole,
+	(SELECT string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END || ' ' || a.privilege_type, ', ' ORDER BY a.grantee::regrole::text, a.privilege_type)
+		FROM aclexplode(n.nspacl) AS a WHERE a.grantee <> n.nspowner))
+FROM pg_namespace AS n WHERE n.nspname IN ('auth', 'auth_api') ORDER BY n.nspname;
+
+\echo # other members
+SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
+FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+WHERE e.extname = 'intrex_auth' AND d.deptype = 'e' AND d.classid NOT IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_type'::regclass)
+ORDER BY 1 COLLATE "C";
+
+\echo # settings: name | context
+SELECT concat_ws(' | ', name, context) FROM pg_settings WHERE name LIKE 'intrex_auth.%' OR name = 'app.current_tenant' ORDER BY name COLLATE "C";
+
+BEGIN;
+SELECT plan(9);
+
+CREATE TEMP VIEW member AS
+	SELECT d.classid, d.objid FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+	WHERE e.extname = 'intrex_auth' AND d.deptype = 'e';
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	WHERE p.prosecdef AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
+$$, 'every SECURITY DEFINER function pins search_path');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	WHERE has_function_privilege('public', p.oid, 'EXECUTE')
+$$, 'PUBLIC executes nothing');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	WHERE p.proname LIKE '\_%' AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner)
+$$, 'functions that begin with an underscore are granted to nobody');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	WHERE p.proleakproof
+$$, 'no function is leakproof');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	WHERE p.pronamespace = 'auth_api'::regnamespace AND NOT (p.prosecdef AND p.provolatile = 'v' AND p.prorettype = 'jsonb'::regtype
+		AND p.proconfig @> ARRAY['default_transaction_isolation=read committed'])
+$$, 'endpoints are definer, volatile, return jsonb and run at READ COMMITTED under PostgREST');
+
+SELECT is_empty($$
+	SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'auth_api'::regnamespace GROUP BY p.proname HAVING count(*) > 1
+$$, 'no endpoint is overloaded');
+
+SELECT is_empty($$
+	SELECT pg_describe_object(m.classid, m.objid, 0) FROM member AS m
+	WHERE m.classid <> 'pg_type'::regclass AND obj_description(m.objid, (SELECT relname FROM pg_class WHERE oid = m.classid)) IS NULL
+$$, 'every member has a comment');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	JOIN pg_roles AS r ON r.oid = p.proowner WHERE p.prosecdef AND (r.rolsuper OR r.rolbypassrls OR r.rolcanlogin)
+$$, 'no SECURITY DEFINER function runs as a superuser');
+
+SELECT is((SELECT count(*) FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	WHERE p.pronamespace NOT IN ('auth'::regnamespace, 'auth_api'::regnamespace)), 0::bigint, 'nothing outside the two schemas');
+
+SELECT * FROM finish();
+ROLLBACK;

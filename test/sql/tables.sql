@@ -1,0 +1,108 @@
+-- sql/10_tables.sql: shape, privileges, dump, and what foreign keys do.
+\set ECHO none
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+\set VERBOSITY terse
+SET client_min_messages = warning;
+
+BEGIN;
+SELECT plan(36);
+
+CREATE FUNCTION pg_temp.columns(target regclass) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped
+$$;
+
+-- what C reads by number and by name of the index
+SELECT matches(pg_temp.columns('auth.users'),
+	'^id email phone name password_hash email_verified_at phone_verified_at is_super_admin banned_until ', 'users: order of columns');
+SELECT matches(pg_temp.columns('auth.sessions'), '^id user_id tenant_id expires_at revoked_at ', 'sessions: order of columns');
+SELECT matches(pg_temp.columns('auth.memberships'), '^tenant_id user_id role unit_ids ', 'memberships: order of columns');
+SELECT is(pg_temp.columns('auth.refresh_tokens'), 'token_hash session_id parent salt created_at expires_at', 'refresh_tokens: order of columns');
+SELECT is(to_regclass('auth.' || name) IS NOT NULL, true, name)
+	FROM unnest(ARRAY['users_pkey', 'sessions_pkey', 'memberships_pkey', 'refresh_tokens_pkey', 'refresh_tokens_parent_key']) AS name;
+
+-- dump
+CREATE TEMPORARY VIEW data_relations AS
+	SELECT c.oid, c.relkind, c.oid::regclass::text AS name FROM pg_class AS c
+	WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p', 'S')
+		-- rows that stand for the last hour only
+		AND c.relname NOT LIKE 'login_attempts%';
+SELECT is_empty($$
+	SELECT name FROM data_relations
+	WHERE oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'intrex_auth')
+$$, 'every table and sequence is dumped');
+SELECT is_empty($$
+	SELECT c.oid::regclass FROM pg_extension AS e, unnest(e.extconfig, e.extcondition) AS c (oid, condition)
+	WHERE e.extname = 'intrex_auth' AND c.condition <> '' AND c.oid IN (SELECT oid FROM data_relations)
+$$, 'with all rows');
+WITH RECURSIVE reaches (origin, target) AS (
+	SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f' AND connamespace = 'auth'::regnamespace AND conrelid <> confrelid
+	UNION
+	SELECT r.origin, c.confrelid FROM reaches AS r JOIN pg_constraint AS c ON c.conrelid = r.target AND c.contype = 'f' AND c.conrelid <> c.confrelid)
+SELECT is((SELECT count(*)::integer FROM reaches WHERE origin = target), 0, 'foreign keys form no cycle');
+SELECT set_eq($$
+	SELECT t.tgrelid::regclass::text, t.tgname::text FROM pg_trigger AS t
+	JOIN pg_class AS c ON c.oid = t.tgrelid WHERE c.relnamespace = 'auth'::regnamespace AND NOT t.tgisinternal
+$$, $$ VALUES ('auth.users', 'identity_changed'), ('auth.sessions', 'identity_changed'), ('auth.memberships', 'identity_changed') $$,
+	'no trigger writes rows');
+SELECT is_empty($$ SELECT name FROM data_relations WHERE relkind <> 'S' AND obj_description(oid, 'pg_class') IS NULL $$, 'every table has a comment');
+
+-- privileges
+SELECT is_empty($$
+	SELECT r.name, role FROM data_relations AS r, unnest(ARRAY['anon', 'authenticated', 'auth_platform']) AS role
+	WHERE r.relkind <> 'S' AND (has_table_privilege(role, r.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+		OR has_any_column_privilege(role, r.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
+$$, 'API roles have no privilege on any table');
+SELECT is_empty($$
+	SELECT r.name, role FROM data_relations AS r, unnest(ARRAY['anon', 'authenticated', 'auth_platform', 'auth_admin']) AS role
+	WHERE r.relkind = 'S' AND has_sequence_privilege(role, r.oid, 'USAGE, SELECT, UPDATE')
+$$, 'nor on any sequence');
+SELECT is_empty($$
+	SELECT r.name FROM data_relations AS r
+	WHERE r.relkind <> 'S' AND r.name <> 'auth.protected_tables'
+		AND (has_table_privilege('auth_admin', r.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')
+			OR has_any_column_privilege('auth_admin', r.oid, 'INSERT, UPDATE'))
+$$, 'auth_admin writes through functions only');
+SELECT is(has_column_privilege('auth_admin', 'auth.users', 'password_hash', 'SELECT'), false, 'auth_admin reads no hash');
+SELECT is(has_any_column_privilege('auth_admin', 'auth.' || name, 'SELECT'), false, 'auth_admin does not read ' || name)
+	FROM unnest(ARRAY['refresh_tokens', 'secrets']) AS name;
+SELECT is_empty($$ SELECT name FROM data_relations WHERE oid <> ALL (SELECT oid FROM pg_class WHERE relowner = 'auth_owner'::regrole) $$,
+	'all belong to auth_owner');
+
+-- what rows are refused
+SELECT throws_ok($$ INSERT INTO auth.users (name) VALUES ('nobody') $$, '23514', NULL, 'a user without address and number');
+INSERT INTO auth.users (id, email) VALUES ('00000000-0000-4000-8000-00000000000a', 'a@example.com'), ('00000000-0000-4000-8000-00000000000b', 'b@example.com');
+SELECT throws_ok($$ INSERT INTO auth.users (email) VALUES ('a@example.com') $$, '23505', NULL, 'two users with one address');
+INSERT INTO auth.tenants (id, name) VALUES ('00000000-0000-4000-8000-000000000001', 'One'), ('00000000-0000-4000-8000-000000000002', 'Two');
+INSERT INTO auth.units (id, tenant_id, name) VALUES ('00000000-0000-4000-8000-000000000011', '00000000-0000-4000-8000-000000000001', 'North');
+SELECT throws_ok($$ INSERT INTO auth.units (tenant_id, name) VALUES ('00000000-0000-4000-8000-000000000001', 'North') $$, '23505', NULL, 'two units of a tenant with one name');
+SELECT throws_ok(format($$ INSERT INTO auth.memberships (tenant_id, user_id, role)
+	VALUES ('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-00000000000a', %L) $$, role), '23514', NULL, 'role ' || translate(left(role, 20), E'\n', '~'))
+	FROM unnest(ARRAY['', 'a b', '1a', repeat('a', 64), 'auth_platform', 'authenticated', E'a\n']) AS role;
+INSERT INTO auth.memberships (tenant_id, user_id, role, is_default)
+	VALUES ('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-00000000000a', 'owner', true);
+SELECT throws_ok($$ INSERT INTO auth.memberships (tenant_id, user_id, role, is_default)
+	VALUES ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-00000000000a', 'owner', true) $$, '23505', NULL, 'two default tenants');
+
+-- what goes with what
+INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES
+	('00000000-0000-4000-8000-0000000000a1', '00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-000000000001'),
+	('00000000-0000-4000-8000-0000000000b1', '00000000-0000-4000-8000-00000000000b', '00000000-0000-4000-8000-000000000002');
+INSERT INTO auth.refresh_tokens (token_hash, session_id, salt, created_at, expires_at) VALUES
+	(sha256('a'), '00000000-0000-4000-8000-0000000000a1', '\x00', now(), now()), (sha256('b'), '00000000-0000-4000-8000-0000000000b1', '\x00', now(), now());
+INSERT INTO auth.secrets (tenant_id, name, sealed) VALUES ('00000000-0000-4000-8000-000000000001', 'smtp', '\x00');
+INSERT INTO auth.audit_log (event, outcome, user_id, tenant_id)
+	VALUES ('test', 'success', '00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-000000000001');
+DELETE FROM auth.tenants WHERE id = '00000000-0000-4000-8000-000000000001';
+SELECT is((SELECT count(*)::integer FROM auth.units WHERE tenant_id = '00000000-0000-4000-8000-000000000001')
+	+ (SELECT count(*)::integer FROM auth.memberships WHERE tenant_id = '00000000-0000-4000-8000-000000000001')
+	+ (SELECT count(*)::integer FROM auth.secrets WHERE tenant_id = '00000000-0000-4000-8000-000000000001'), 0, 'units, memberships and secrets go with their tenant');
+SELECT is((SELECT tenant_id FROM auth.sessions WHERE id = '00000000-0000-4000-8000-0000000000a1'), NULL::uuid, 'its sessions are in no tenant');
+SELECT is((SELECT count(*)::integer FROM auth.audit_log WHERE tenant_id = '00000000-0000-4000-8000-000000000001'), 1, 'the audit trail stays');
+DELETE FROM auth.users WHERE id = '00000000-0000-4000-8000-00000000000a';
+SELECT results_eq($$ SELECT token_hash FROM auth.refresh_tokens WHERE token_hash IN (sha256('a'), sha256('b')) $$, $$ SELECT sha256('b') $$,
+	'sessions and refresh tokens go with their user, others stay');
+
+SELECT * FROM finish();
+ROLLBACK;
