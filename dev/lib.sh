@@ -265,10 +265,9 @@ cluster_stop()
 cluster_destroy()
 {
 	cluster_stop
-	if [ -n "$PGHOST" ] && [ "$PGHOST" != "$CLUSTER_DIR" ]
-	then
-		rm -rf "$PGHOST"
-	fi
+	case $PGHOST in
+		/tmp/intrex_auth-*) rm -rf "$PGHOST" ;;
+	esac
 	rm -rf "$CLUSTER_DIR"
 }
 

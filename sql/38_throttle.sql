@@ -1,6 +1,6 @@
 -- throttle: guesses are counted before they are checked
 --
--- Both tables are written by src/throttle.c, which reads their columns by
+-- Both tables are written by src/attempts.c, which reads their columns by
 -- number.  Keys are 64 bits of an HMAC under a key derived from the key file:
 -- they name nobody.  When the derivation key is rotated all counters begin anew.
 -- The history for people is the audit log.

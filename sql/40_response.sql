@@ -15,7 +15,7 @@ BEGIN
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'invalid name of a response header';
 	END IF;
-	IF value IS NULL OR octet_length(value) > 8192 OR value ~ '[\u0001-\u0008\u000A-\u001F\u007F]' THEN
+	IF value IS NULL OR octet_length(value) > 8192 OR value ~ E'[\\u0001-\\u0008\\u000A-\\u001F\\u007F]' THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('invalid value of the response header "%s"', name),

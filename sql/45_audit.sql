@@ -5,12 +5,13 @@
 -- not happened and leaves none.  What is raised leaves a line in the server log.
 
 -- Controls, line breaks, bidi, zero-width and other invisible characters, private
--- use and what is no character: code points, so that no locale has a say.
+-- use and what is no character: code points, so that no locale has a say.  In an
+-- E string, here and elsewhere: standard_conforming_strings is the caller's.
 CREATE OR REPLACE FUNCTION auth._invisible() RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN '\u0001-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F'
-		'\u200B-\u200F\u2028-\u202E\u2060-\u206F\u3164\uE000-\uF8FF\uFDD0-\uFDEF\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFF'
-		'\U0001D173-\U0001D17A\U000E0000-\U0010FFFF';
+	RETURN E'\\u0001-\\u001F\\u007F-\\u009F\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F'
+		'\\u200B-\\u200F\\u2028-\\u202E\\u2060-\\u206F\\u3164\\uE000-\\uF8FF\\uFDD0-\\uFDEF\\uFE00-\\uFE0F\\uFEFF\\uFFA0\\uFFF0-\\uFFFF'
+		'\\U0001D173-\\U0001D17A\\U000E0000-\\U0010FFFF';
 COMMENT ON FUNCTION auth._invisible() IS 'characters that a terminal obeys or hides, as the inside of a bracket expression';
 REVOKE ALL ON FUNCTION auth._invisible() FROM PUBLIC;
 
@@ -22,7 +23,7 @@ CREATE OR REPLACE FUNCTION auth._printable(value text, max_length integer) RETUR
 	AS $$
 DECLARE
 	start text := left(value, max_length);
-	special text := '[\\' || auth._invisible() || ']';
+	special text := E'[\\\\' || auth._invisible() || ']';
 BEGIN
 	IF start IS NULL OR start COLLATE "C" !~ special THEN
 		RETURN start;
@@ -34,8 +35,8 @@ BEGIN
 			FROM string_to_table(start, NULL) WITH ORDINALITY AS c (character, position),
 				LATERAL (SELECT CASE
 					WHEN c.character COLLATE "C" !~ special THEN c.character
-					WHEN ascii(c.character) <= 65535 THEN '\u' || upper(lpad(to_hex(ascii(c.character)), 4, '0'))
-					ELSE '\U' || upper(lpad(to_hex(ascii(c.character)), 8, '0'))
+					WHEN ascii(c.character) <= 65535 THEN E'\\u' || upper(lpad(to_hex(ascii(c.character)), 4, '0'))
+					ELSE E'\\U' || upper(lpad(to_hex(ascii(c.character)), 8, '0'))
 				END) AS e (piece)
 		) AS p
 		WHERE p.total <= max_length);

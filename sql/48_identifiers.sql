@@ -26,7 +26,7 @@ BEGIN
 		address := normalize(lower(normalize(email, NFC) COLLATE "und-x-icu"), NFC);
 	END IF;
 	IF octet_length(address) > 254
-		OR address COLLATE "C" ~ ('[\u0020\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000' || auth._invisible() || ']')
+		OR address COLLATE "C" ~ (E'[\\u0020\\u00A0\\u1680\\u2000-\\u200A\\u202F\\u205F\\u3000' || auth._invisible() || ']')
 		OR array_length(string_to_array(address, '@'), 1) IS DISTINCT FROM 2 THEN
 		RETURN NULL;
 	END IF;
@@ -34,14 +34,15 @@ BEGIN
 	domain := split_part(address, '@', 2);
 	-- a dot-atom of RFC 5322 §3.2.3, with what RFC 6531 adds
 	IF octet_length(local_part) > 64
-		OR local_part COLLATE "C" !~ '^[a-z0-9!#$%&''*+/=?^_`{|}~\u00A1-\U0010FFFF-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~\u00A1-\U0010FFFF-]+)*$' THEN
+		OR local_part COLLATE "C" !~ E'^[a-z0-9!#$%&''*+/=?^_`{|}~\\u00A1-\\U0010FFFF-]+(\\.[a-z0-9!#$%&''*+/=?^_`{|}~\\u00A1-\\U0010FFFF-]+)*$' THEN
 		RETURN NULL;
 	END IF;
 	-- labels of letters, digits and inner hyphens; U+3002 would be a dot to some
-	IF domain COLLATE "C" !~ '^[a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?(\.[a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?)*$'
-		OR domain COLLATE "C" ~ '\u3002'
-		OR domain IS NOT NFKC NORMALIZED
-		OR EXISTS (SELECT FROM string_to_table(domain, '.') AS l (label) WHERE octet_length(l.label) > 63) THEN
+	IF domain = '' OR domain COLLATE "C" ~ E'\\u3002' OR domain IS NOT NFKC NORMALIZED
+		OR EXISTS (
+			SELECT FROM string_to_table(domain, '.') AS l (label)
+			WHERE octet_length(l.label) > 63
+				OR l.label COLLATE "C" !~ E'^[a-z0-9\\u00A1-\\U0010FFFF]([a-z0-9\\u00A1-\\U0010FFFF-]*[a-z0-9\\u00A1-\\U0010FFFF])?$') THEN
 		RETURN NULL;
 	END IF;
 	RETURN address;
@@ -58,13 +59,13 @@ CREATE OR REPLACE FUNCTION auth.normalize_phone(phone text) RETURNS text
 DECLARE
 	digits text;
 BEGIN
-	IF octet_length(phone) > 64 OR phone COLLATE "C" !~ '^\+[0-9]+([ ./-]?[0-9]+|[ ]?\([0-9]+\)[ ]?[0-9]+)*$'
+	IF octet_length(phone) > 64 OR phone COLLATE "C" !~ E'^\\+[0-9]+([ ./-]?[0-9]+|[ ]?\\([0-9]+\\)[ ]?[0-9]+)*$'
 		-- (0) is dialed inside the country only
 		OR phone LIKE '%(0)%' THEN
 		RETURN NULL;
 	END IF;
 	digits := '+' || regexp_replace(phone, '[^0-9]' COLLATE "C", '', 'g');
-	RETURN CASE WHEN digits COLLATE "C" ~ '^\+[1-9][0-9]{6,14}$' THEN digits END;
+	RETURN CASE WHEN digits COLLATE "C" ~ E'^\\+[1-9][0-9]{6,14}$' THEN digits END;
 END
 $$;
 COMMENT ON FUNCTION auth.normalize_phone(text) IS 'a phone number as E.164: +, country, number, without the separators that people write; NULL when it is none';
@@ -84,9 +85,9 @@ BEGIN
 	END IF;
 	cleaned := btrim(normalize(name, NFC));
 	IF char_length(cleaned) NOT BETWEEN 1 AND 200
-		OR cleaned COLLATE "C" ~ '[\u0001-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069\uFDD0-\uFDEF\uFEFF\uFFF0-\uFFFF\U000E0000-\U000E00FF]'
+		OR cleaned COLLATE "C" ~ E'[\\u0001-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069\\uFDD0-\\uFDEF\\uFEFF\\uFFF0-\\uFFFF\\U000E0000-\\U000E00FF]'
 		-- nothing to see
-		OR cleaned COLLATE "C" ~ ('^[\u0020\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000' || auth._invisible() || ']*$') THEN
+		OR cleaned COLLATE "C" ~ (E'^[\\u0020\\u00A0\\u1680\\u2000-\\u200A\\u202F\\u205F\\u3000' || auth._invisible() || ']*$') THEN
 		RETURN NULL;
 	END IF;
 	RETURN cleaned;

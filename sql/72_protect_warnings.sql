@@ -136,6 +136,9 @@ DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
 	class pg_class;
 	attribute pg_attribute;
+	version CONSTANT int := current_setting('server_version_num');
+	leaky CONSTANT boolean := version < CASE version / 10000
+		WHEN 15 THEN 150020 WHEN 16 THEN 160016 WHEN 17 THEN 170012 WHEN 18 THEN 180007 ELSE 0 END;
 BEGIN
 	SELECT * INTO class FROM pg_class WHERE oid = target;
 	SELECT * INTO attribute FROM pg_attribute WHERE attrelid = target AND attname = entry.tenant_column;
@@ -186,6 +189,16 @@ BEGIN
 			JOIN pg_attribute a ON a.attrelid = target AND a.attnum = i.indkey[n]
 			WHERE a.attnum = attribute.attnum OR a.atttypid = 'uuid'::regtype)
 	ORDER BY c.relname;
+
+	-- It evaluated the WHERE clause on a row before the policies were asked.
+	RETURN QUERY
+	SELECT auth._protect_warning(format(
+		'this PostgreSQL must be updated (CVE-2026-120154): ON CONFLICT DO UPDATE shows rows of other tenants in %s by its unique index %s',
+		target, string_agg(i.indexrelid::regclass::text, ', ' ORDER BY i.indexrelid::regclass::text)))
+	FROM pg_index i
+	WHERE leaky AND i.indrelid = target AND i.indisunique
+		AND attribute.attnum <> ALL ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+	HAVING count(*) > 0;
 
 	RETURN QUERY SELECT auth._protect_foreign_keys(target);
 	RETURN QUERY SELECT auth._protect_views(target);

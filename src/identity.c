@@ -374,22 +374,47 @@ ReplaceValue(char **newval, const char *prefix, const char *token)
 	return true;
 }
 
+/* The transaction that the leader is in (our own, outside of parallel workers). */
+static LocalTransactionId
+LeaderTransaction(void)
+{
+	PGPROC	   *leader = MyProc->lockGroupLeader;
+
+	return ProcLxid(leader != NULL ? leader : MyProc);
+}
+
+/* Word a refused value for guc.c, which would otherwise print it. */
+static void
+WordRefusal(Status status)
+{
+	ReportSecurityEvent("token_refused", StatusCode(status));
+	if (status == STATUS_KEY_NONE)
+	{
+		GUC_check_errcode(ERRCODE_CONFIG_FILE_ERROR);
+		GUC_check_errmsg("no token can be verified: the key file cannot be used");
+		GUC_check_errhint("An administrator finds the reason in the server log, or with SELECT * FROM auth.keys().");
+		return;
+	}
+	GUC_check_errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
+	GUC_check_errmsg("invalid token");
+	GUC_check_errdetail("%s (%s)", StatusText(status), StatusCode(status));
+}
+
 /* Keep a value that may not be refused, as an identity whose every read raises. */
 static bool
 Poison(char **newval, void **extra)
 {
 	Identity   *identity = GucMalloc(sizeof(Identity));
 
-	if (identity == NULL)
+	if (identity == NULL || !ReplaceValue(newval, POISONED_VALUE, ""))
+	{
+		GucFree(identity);
+		WordRefusal(STATUS_MEMORY);
 		return false;
+	}
 	memset(identity, 0, sizeof(Identity));
 	identity->size = sizeof(Identity);
 	identity->poisoned = true;
-	if (!ReplaceValue(newval, POISONED_VALUE, ""))
-	{
-		GucFree(identity);
-		return false;
-	}
 	*extra = identity;
 	return true;
 }
@@ -418,23 +443,6 @@ RestoreInWorker(char **newval, void **extra)
 	return true;
 }
 
-/* Word a refused value for guc.c, which would otherwise print it. */
-static void
-WordRefusal(Status status)
-{
-	ReportSecurityEvent("token_refused", StatusCode(status));
-	if (status == STATUS_KEY_NONE)
-	{
-		GUC_check_errcode(ERRCODE_CONFIG_FILE_ERROR);
-		GUC_check_errmsg("no token can be verified: the key file cannot be used");
-		GUC_check_errhint("An administrator finds the reason in the server log, or with SELECT * FROM auth.keys().");
-		return;
-	}
-	GUC_check_errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
-	GUC_check_errmsg("invalid token");
-	GUC_check_errdetail("%s (%s)", StatusText(status), StatusCode(status));
-}
-
 /*
  * Check hook of intrex_auth.token: refuse what does not verify.
  *
@@ -451,9 +459,10 @@ CheckToken(char **newval, void **extra, GucSource source)
 
 	if (*newval == NULL || **newval == '\0')
 		return true;
-	if (InitializingParallelWorker)
+	/* while the setting is defined, the value is not the leader's but a setting's */
+	if (InitializingParallelWorker && !defining_setting)
 		return RestoreInWorker(newval, extra);
-	if (source == PGC_S_TEST || source == PGC_S_FILE)
+	if (source == PGC_S_TEST || (source == PGC_S_FILE && !defining_setting))
 	{
 		GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
 		GUC_check_errmsg("a token cannot be stored as a setting");
@@ -474,11 +483,17 @@ CheckToken(char **newval, void **extra, GucSource source)
 		return false;
 	}
 
-	identity->set_in = ProcLxid(MyProc);
+	/*
+	 * A value set before the library was loaded may be of any transaction, and
+	 * so of another client of the pooler: it counts as an earlier one's.  In a
+	 * worker, a SET clause of a function sets it for what the worker does.
+	 */
+	identity->set_in = defining_setting ? InvalidLocalTransactionId : LeaderTransaction();
 	snprintf(prefix, sizeof(prefix), "%u:", identity->set_in);
 	if (!ReplaceValue(newval, prefix, *newval))
 	{
 		GucFree(identity);
+		WordRefusal(STATUS_MEMORY);
 		return false;
 	}
 	*extra = identity;
@@ -497,15 +512,6 @@ static const char *
 ShowToken(void)
 {
 	return token_value != NULL && *token_value != '\0' ? MASKED_VALUE : "";
-}
-
-/* The transaction that the leader is in (our own, outside of parallel workers). */
-static LocalTransactionId
-LeaderTransaction(void)
-{
-	PGPROC	   *leader = MyProc->lockGroupLeader;
-
-	return ProcLxid(leader != NULL ? leader : MyProc);
 }
 
 /*
@@ -565,11 +571,11 @@ RaiseRefusal(Refusal refusal, Liveness liveness)
 		case REFUSED_POISONED:
 			ReportUnauthenticated("token_poisoned",
 								  "The token that came with the connection or its settings does not verify.",
-								  "Run RESET intrex_auth.token, or SELECT auth.authenticate($1) with a good one.");
+								  "Run SET intrex_auth.token = '', or SELECT auth.authenticate($1) with a good one.");
 			break;
 		case REFUSED_STALE:
 			ReportUnauthenticated("token_of_earlier_transaction",
-								  "The token was set in an earlier transaction.",
+								  "The token was set in an earlier transaction, or before the library was loaded.",
 								  "Call auth.authenticate($1) in each transaction; for a session without a pooler, a superuser can turn on intrex_auth.session_token.");
 			break;
 		default:

@@ -27,6 +27,9 @@ SQL_FUNCTION(intrex_auth_jwt_sign);
 SQL_FUNCTION(intrex_auth_jwt_verify);
 SQL_FUNCTION(intrex_auth_jwks);
 
+/* A time further from 1970 is refused when it is read: 2^53 - 1 seconds. */
+#define MAX_CLAIM_TIME INT64CONST(9007199254740991)
+
 /* Claims that are added to a payload on the way. */
 typedef struct ClaimBuilder
 {
@@ -84,12 +87,16 @@ static int64
 IssuedAt(Jsonb *claims, int64 now)
 {
 	JsonbValue	found;
+	int64		seconds;
 
 	if (getKeyJsonValueFromContainer(&claims->root, "iat", 3, &found) == NULL)
 		return now;
 	if (found.type != jbvNumeric)
 		ReportCoreError(STATUS_CLAIM_TYPE, "claims");
-	return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(found.val.numeric)));
+	seconds = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(found.val.numeric)));
+	if (seconds < -MAX_CLAIM_TIME || seconds > MAX_CLAIM_TIME)
+		ReportCoreError(STATUS_CLAIM_TYPE, "claims");
+	return seconds;
 }
 
 /* The claims with iss, aud, iat, exp and jti where they lack them. */

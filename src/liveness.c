@@ -12,7 +12,10 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -96,13 +99,18 @@ ForgetOids(Datum arg, Oid relid)
 		oids_known = false;
 }
 
-/* Find a table and its primary key by name. */
+/*
+ * Find a table and its primary key by name.  In a database without the
+ * extension anybody may own a schema of that name, and columns that are not
+ * what their numbers say: only a member of the extension counts.
+ */
 static bool
-FindOids(TableOids *oids, Oid namespace)
+FindOids(TableOids *oids, Oid namespace, Oid extension)
 {
 	oids->table = get_relname_relid(oids->table_name, namespace);
 	oids->index = get_relname_relid(oids->index_name, namespace);
-	return OidIsValid(oids->table) && OidIsValid(oids->index);
+	return OidIsValid(oids->table) && OidIsValid(oids->index) &&
+		getExtensionOfObject(RelationRelationId, oids->table) == extension;
 }
 
 /* Know all tables, or return false: the extension is not in this database. */
@@ -110,14 +118,16 @@ static bool
 KnowOids(void)
 {
 	Oid			namespace;
+	Oid			extension;
 
 	if (oids_known)
 		return true;
 	namespace = get_namespace_oid("auth", true);
-	if (!OidIsValid(namespace) ||
-		!FindOids(&sessions, namespace) ||
-		!FindOids(&users, namespace) ||
-		!FindOids(&memberships, namespace))
+	extension = get_extension_oid("intrex_auth", true);
+	if (!OidIsValid(namespace) || !OidIsValid(extension) ||
+		!FindOids(&sessions, namespace, extension) ||
+		!FindOids(&users, namespace, extension) ||
+		!FindOids(&memberships, namespace, extension))
 		return false;
 	oids_known = true;
 	return true;

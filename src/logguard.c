@@ -304,9 +304,12 @@ GuardLine(ErrorData *edata)
 {
 	LineKind	kind = KindOfLine(edata);
 
-	if (StatementIsSecret() ||
-		(kind != LINE_OTHER && NamesSecret(edata->message)) ||
-		(kind != LINE_OTHER && edata->detail != NULL && NamesSecret(edata->detail)))
+	/* EXECUTE p('secret') names nothing, but the PREPARE in its detail does */
+	if (kind != LINE_OTHER &&
+		(NamesSecret(edata->message) ||
+		 (edata->detail != NULL && NamesSecret(edata->detail))))
+		LogGuardMark();
+	if (StatementIsSecret())
 		HideStatement(edata, kind);
 
 	/* a deadlock report shows the statements of the others */

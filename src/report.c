@@ -42,7 +42,7 @@ static const StatusReport status_reports[] = {
 	"Give the bytes as the sealing function returned them."},
 	{STATUS_SEALED_KEY, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 	"Restore the key file that the value was sealed with."},
-	{STATUS_SEALED_REFUSED, ERRCODE_DATA_CORRUPTED,
+	{STATUS_SEALED_REFUSED, ERRCODE_DATA_EXCEPTION,
 	"The key, the context or the bytes are not those that it was sealed with."},
 };
 

@@ -1,42 +1,17 @@
 /*
- * src/throttle.c: counts guesses in a way that nothing takes back.
+ * src/throttle.c: limits on guesses, counted in a way that nothing takes back.
  *
- * Depends on the columns of auth.login_attempts and auth.login_failures by
- * number (sql/38_throttle.sql), on the key ring for the keys of the counters,
- * and on the heap's ability to write a row frozen, as COPY FREEZE does.
- *
- * A guess is counted before it is checked.  Its row is born frozen: valid for
- * every snapshot from the moment it is written, whatever becomes of the
- * transaction that wrote it.  ROLLBACK, an error, a timeout, a killed backend:
- * the row stays, and a vacuum or a pruning of its page leaves it alone, because
- * to them it is an ordinary live row.  Only a crash of the server within the
- * moment before the WAL is flushed can lose it.
- *
- * Rows are read with SnapshotAny and judged by one snapshot taken now.  So every
- * isolation level sees the same, and SERIALIZABLE takes no predicate locks that
- * would make logins abort each other.
+ * Depends on the books of attempts.c, and on the key ring for the keys of the
+ * counters.  A guess is counted before it is checked.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/relscan.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/index.h"
-#include "catalog/namespace.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "nodes/execnodes.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "address.h"
+#include "attempts.h"
 #include "compat.h"
 #include "keyring.h"
 #include "locks.h"
@@ -50,48 +25,8 @@
 SQL_FUNCTION(intrex_auth_throttle);
 SQL_FUNCTION(intrex_auth_throttle_reset);
 
-/* column numbers */
-enum
-{
-	ATTEMPT_AT = 1,
-	ATTEMPT_IDENTIFIER = 2,
-	ATTEMPT_ADDRESS = 3,
-	FAILURE_IDENTIFIER = 1,
-	FAILURE_FAILURES = 2,
-	FAILURE_SINCE = 3,
-	COLUMNS = 3					/* of either table */
-};
-
 #define WINDOW_SECONDS 60
 #define CLOSED (-1)
-
-/* The tables and what their rows are judged by. */
-typedef struct Books
-{
-	Relation	attempts;
-	Oid			by_identifier;
-	Oid			by_address;
-	Relation	failures;
-	Relation	by_failure;
-	Snapshot	now;
-} Books;
-
-/* Attempts within the window. */
-typedef struct Recent
-{
-	int			count;
-	TimestampTz oldest;
-} Recent;
-
-/* What is known of an identifier. */
-typedef struct History
-{
-	int64		failures;		/* in a row */
-	TimestampTz since;			/* they are counted from here on */
-	TimestampTz last;			/* latest attempt */
-	Recent		recent;
-	Recent		recent_here;	/* from the address that is asking */
-} History;
 
 /* The key that makes counters out of identifiers and addresses. */
 static HmacKey *counter_key = NULL;
@@ -164,187 +99,6 @@ LockKey(LOCKTAG *tag, int64 key)
 	(void) LockAcquire(tag, ExclusiveLock, false, false);
 }
 
-/* Open the tables for writing; take the snapshot. */
-static void
-BooksOpen(Books *books, const char *function)
-{
-	Oid			namespace = get_namespace_oid("auth", false);
-
-	/* a guess that cannot be counted must not be checked */
-	PreventCommandIfReadOnly(function);
-	PreventCommandIfParallelMode(function);
-	PreventCommandDuringRecovery(function);
-
-	books->attempts = table_open(get_relname_relid("login_attempts", namespace), RowExclusiveLock);
-	books->by_identifier = get_relname_relid("login_attempts_identifier_key_at_idx", namespace);
-	books->by_address = get_relname_relid("login_attempts_address_key_at_idx", namespace);
-	books->failures = table_open(get_relname_relid("login_failures", namespace), RowExclusiveLock);
-	books->by_failure = index_open(get_relname_relid("login_failures_identifier_key_since_idx", namespace),
-								   AccessShareLock);
-	books->now = NULL;
-}
-
-/* Take the snapshot that rows are judged by: after the lock, so that it sees what the last holder did. */
-static void
-BooksLook(Books *books)
-{
-	books->now = RegisterSnapshot(GetLatestSnapshot());
-}
-
-/* Close the tables; their locks stay to the end of the transaction, as for any write. */
-static void
-BooksClose(Books *books)
-{
-	if (books->now != NULL)
-		UnregisterSnapshot(books->now);
-	index_close(books->by_failure, AccessShareLock);
-	table_close(books->failures, NoLock);
-	table_close(books->attempts, NoLock);
-}
-
-/* A column, none of which is ever null. */
-static Datum
-Column(SysScanDesc scan, int number)
-{
-	bool		isnull;
-
-	return slot_getattr(scan->slot, number, &isnull);
-}
-
-/* Does the snapshot see the row that a scan is at? */
-static bool
-IsVisible(SysScanDesc scan, const Books *books)
-{
-	return table_tuple_satisfies_snapshot(scan->heap_rel, scan->slot, books->now);
-}
-
-/* Begin to read the attempts of a key after a moment. */
-static SysScanDesc
-BeginAttempts(const Books *books, Oid index, int column, int64 key, TimestampTz after)
-{
-	ScanKeyData keys[2];
-
-	ScanKeyInit(&keys[0], (AttrNumber) column, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(key));
-	ScanKeyInit(&keys[1], ATTEMPT_AT, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
-				TimestampTzGetDatum(after));
-	return systable_beginscan(books->attempts, index, true, SnapshotAny, 2, keys);
-}
-
-/* Count an attempt of the window. */
-static void
-CountRecent(Recent *recent, TimestampTz at)
-{
-	if (recent->count++ == 0 || at < recent->oldest)
-		recent->oldest = at;
-}
-
-/* From which count, since when, are the failures of an identifier counted? */
-static void
-ReadBase(const Books *books, int64 identifier, History *history)
-{
-	ScanKeyData key;
-	SysScanDesc scan;
-
-	history->failures = 0;
-	history->since = DT_NOBEGIN;
-	ScanKeyInit(&key, FAILURE_IDENTIFIER, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(identifier));
-	scan = systable_beginscan_ordered(books->failures, books->by_failure, SnapshotAny, 1, &key);
-	while (HeapTupleIsValid(systable_getnext_ordered(scan, BackwardScanDirection)))
-	{
-		if (!IsVisible(scan, books))
-			continue;
-		history->failures = DatumGetInt32(Column(scan, FAILURE_FAILURES));
-		history->since = DatumGetTimestampTz(Column(scan, FAILURE_SINCE));
-		break;
-	}
-	systable_endscan_ordered(scan);
-}
-
-/*
- * Read what is known of an identifier.  Its rows are few: at its limits no more
- * are written, and what is older than its last reset is not read.
- *
- * There is no upper end to the window: a clock that was set back makes the
- * limits stricter for that time, never looser.
- */
-static void
-ReadHistory(const Books *books, int64 identifier, int64 address, TimestampTz window,
-			History *history)
-{
-	SysScanDesc scan;
-
-	memset(history, 0, sizeof(*history));
-	ReadBase(books, identifier, history);
-	history->last = history->since;
-	scan = BeginAttempts(books, books->by_identifier, ATTEMPT_IDENTIFIER, identifier,
-						 Min(window, history->since));
-	while (HeapTupleIsValid(systable_getnext(scan)))
-	{
-		TimestampTz at = DatumGetTimestampTz(Column(scan, ATTEMPT_AT));
-
-		if (!IsVisible(scan, books))
-			continue;
-		if (at > history->since)
-			history->failures++;
-		if (at > history->last)
-			history->last = at;
-		if (at <= window)
-			continue;
-		CountRecent(&history->recent, at);
-		if (DatumGetInt64(Column(scan, ATTEMPT_ADDRESS)) == address)
-			CountRecent(&history->recent_here, at);
-	}
-	systable_endscan(scan);
-}
-
-/* Read what an address tried of late. */
-static void
-ReadAddress(const Books *books, int64 address, TimestampTz window, Recent *recent)
-{
-	SysScanDesc scan = BeginAttempts(books, books->by_address, ATTEMPT_ADDRESS, address, window);
-
-	memset(recent, 0, sizeof(*recent));
-	while (HeapTupleIsValid(systable_getnext(scan)))
-	{
-		if (IsVisible(scan, books))
-			CountRecent(recent, DatumGetTimestampTz(Column(scan, ATTEMPT_AT)));
-	}
-	systable_endscan(scan);
-}
-
-/* Write a row and its index entries; with TABLE_INSERT_FROZEN it is there for good. */
-static void
-WriteRow(Relation table, const Datum values[COLUMNS], int options)
-{
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	List	   *indexes = RelationGetIndexList(table);
-	ListCell   *cell;
-
-	memcpy(slot->tts_values, values, sizeof(Datum) * COLUMNS);
-	memset(slot->tts_isnull, 0, sizeof(bool) * COLUMNS);
-	ExecStoreVirtualTuple(slot);
-	table_tuple_insert(table, slot, GetCurrentCommandId(true), options, NULL);
-
-	foreach(cell, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
-		IndexInfo  *info = BuildIndexInfo(index);
-		Datum		keys[INDEX_MAX_KEYS];
-		bool		nulls[INDEX_MAX_KEYS];
-
-		/* ours are plain; whoever adds another to this table must keep to that */
-		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL || info->ii_Unique)
-			elog(ERROR, "index \"%s\" is unique, partial or on an expression", RelationGetRelationName(index));
-		FormIndexDatum(info, slot, NULL, keys, nulls);
-		(void) index_insert(index, keys, nulls, &slot->tts_tid, table, UNIQUE_CHECK_NO, false, info);
-		index_close(index, RowExclusiveLock);
-	}
-	list_free(indexes);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
 /* Seconds until there is room again under a limit; 0 when there is. */
 static int
 SecondsToWait(const Recent *recent, int limit, TimestampTz now)
@@ -366,14 +120,13 @@ Attempt(const Books *books, int64 identifier, int64 address, bool limit_address)
 	TimestampTz window = now - WINDOW_SECONDS * USECS_PER_SEC;
 	History		history;
 	Recent		recent_address = {0};
-	Datum		values[COLUMNS];
 	int			wait;
 
-	ReadHistory(books, identifier, address, window, &history);
+	BooksReadHistory(books, identifier, address, window, &history);
 	if (history.failures >= setting_login_max_failures)
 		return CLOSED;
 	if (limit_address)
-		ReadAddress(books, address, window, &recent_address);
+		BooksReadAddress(books, address, window, &recent_address);
 
 	wait = SecondsToWait(&history.recent_here, setting_login_limit_pair, now);
 	wait = Max(wait, SecondsToWait(&history.recent, setting_login_limit_identifier, now));
@@ -384,10 +137,7 @@ Attempt(const Books *books, int64 identifier, int64 address, bool limit_address)
 	/* behind the last reset, or it would not count (a clock set back) */
 	if (now <= history.since)
 		now = history.since + 1;
-	values[ATTEMPT_AT - 1] = TimestampTzGetDatum(now);
-	values[ATTEMPT_IDENTIFIER - 1] = Int64GetDatum(identifier);
-	values[ATTEMPT_ADDRESS - 1] = Int64GetDatum(address);
-	WriteRow(books->attempts, values, TABLE_INSERT_FROZEN);
+	BooksAddAttempt(books, now, identifier, address);
 	return 0;
 }
 
@@ -460,21 +210,14 @@ intrex_auth_throttle_reset(PG_FUNCTION_ARGS)
 	int64		identifier;
 	Books		books;
 	History		history;
-	Datum		values[COLUMNS];
 
 	LogGuardMark();
 	identifier = IdentifierArgument(fcinfo);
 	BooksOpen(&books, "auth._throttle_reset()");
 	BooksLook(&books);
-	ReadHistory(&books, identifier, 0, DT_NOEND, &history);
+	BooksReadHistory(&books, identifier, 0, DT_NOEND, &history);
 	if (history.failures > 0)
-	{
-		values[FAILURE_IDENTIFIER - 1] = Int64GetDatum(identifier);
-		values[FAILURE_FAILURES - 1] = Int32GetDatum(0);
-		values[FAILURE_SINCE - 1] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), history.last));
-		WriteRow(books.failures, values, 0);
-		CommandCounterIncrement();
-	}
+		BooksAddReset(&books, identifier, Max(GetCurrentTimestamp(), history.last));
 	BooksClose(&books);
 	PG_RETURN_VOID();
 }

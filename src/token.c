@@ -137,7 +137,8 @@ TokenJudge(const VerifiedToken *token)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	policy.issuer = TokenIssuer();
-	policy.audience = setting_audience;
+	/* empty: our tokens name none, and none is demanded */
+	policy.audience = setting_audience[0] != '\0' ? setting_audience : NULL;
 	policy.now = now.tv_sec;
 	policy.max_lifetime = setting_max_token_lifetime;
 

@@ -33,7 +33,8 @@ static const char alphabet[] =
 #define BYTES(shift) { \
 	NONE16(shift), NONE16(shift), NONE8(shift), NONE4(shift), NONE1(shift),	/* 0x00 */ \
 	FROM1(shift, 62), NONE2(shift),	/* - */ \
-	FROM8(shift, 52), FROM2(shift, 60), NONE4(shift), NONE2(shift), NONE1(shift),	/* 0 to 9 */ \
+	FROM8(shift, 52), FROM2(shift, 60),	/* 0 to 9 */ \
+	NONE4(shift), NONE2(shift), NONE1(shift), \
 	FROM26(shift, 0), NONE4(shift),	/* A to Z */ \
 	FROM1(shift, 63), NONE1(shift),	/* _ */ \
 	FROM26(shift, 26), NONE4(shift), NONE1(shift),	/* a to z */ \
@@ -83,9 +84,9 @@ DecodeGroups(const uint8_t *in, size_t groups, uint8_t *out)
 
 	for (; groups > 0; groups--)
 	{
-		uint32_t	group = values[0][in[0]] | values[1][in[1]] |
-		values[2][in[2]] | values[3][in[3]];
+		uint32_t	group = values[0][in[0]] | values[1][in[1]];
 
+		group |= values[2][in[2]] | values[3][in[3]];
 		bad |= group;
 		out[0] = (uint8_t) (group >> 16);
 		out[1] = (uint8_t) (group >> 8);
@@ -97,6 +98,23 @@ DecodeGroups(const uint8_t *in, size_t groups, uint8_t *out)
 }
 
 #if defined(__x86_64__) && !defined(CORE_PORTABLE)
+/* By high digit of a byte: its class as a bit, none for 0, 1 and what is not ASCII. */
+static const int8_t class_of_high[16] = {0, 0, 1, 2, 4, 8, 16, 32};
+
+/* By low digit: the classes in which the alphabet has it. */
+static const int8_t classes_of_low[16] = {
+	0x2A, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E,
+	0x3E, 0x3E, 0x3C, 0x14, 0x14, 0x15, 0x14, 0x1C
+};
+
+/* By high digit: value less character; the underscore is moved to 8. */
+static const int8_t offset_of_high[16] = {
+	0, 0, 62 - '-', 52 - '0', 0 - 'A', 0 - 'A', 26 - 'a', 26 - 'a', 63 - '_'
+};
+
+/* Each group of 24 bits, lowest byte first, as the three bytes that it stands for. */
+static const int8_t byte_order[16] = {2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1};
+
 /*
  * The same with the vectors of every x86-64 since 2006, four groups at a time
  * (after Muła and Lemire, "Faster Base64 Encoding and Decoding Using AVX2
@@ -106,22 +124,11 @@ static __attribute__((target("ssse3")))
 uint32_t
 DecodeGroupsVector(const uint8_t *in, size_t groups, uint8_t *out)
 {
+	const __m128i classes_high = _mm_loadu_si128((const __m128i *) class_of_high);
+	const __m128i classes_low = _mm_loadu_si128((const __m128i *) classes_of_low);
+	const __m128i offsets = _mm_loadu_si128((const __m128i *) offset_of_high);
+	const __m128i order = _mm_loadu_si128((const __m128i *) byte_order);
 	const __m128i nibble = _mm_set1_epi8(15);
-
-	/* By high digit: its class as a bit, none for 0, 1 and what is not ASCII. */
-	const __m128i class_of_high = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 16, 32, 0, 0, 0, 0, 0,
-												0, 0, 0);
-
-	/* By low digit: the classes in which the alphabet has it. */
-	const __m128i classes_of_low = _mm_setr_epi8(0x2A, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E,
-												 0x3E,
-												 0x3E, 0x3E, 0x3C, 0x14, 0x14, 0x15, 0x14,
-												 0x1C);
-
-	/* By high digit: value less character; the underscore is moved to 8. */
-	const __m128i offset = _mm_setr_epi8(0, 0, 62 - '-', 52 - '0', 0 - 'A', 0 - 'A',
-										 26 - 'a', 26 - 'a',
-										 63 - '_', 0, 0, 0, 0, 0, 0, 0);
 	__m128i		bad = _mm_setzero_si128();
 
 	/* 16 bytes are stored of which 12 count: the last two groups are left over. */
@@ -130,19 +137,18 @@ DecodeGroupsVector(const uint8_t *in, size_t groups, uint8_t *out)
 		__m128i		x = _mm_loadu_si128((const __m128i *) in);
 		__m128i		high = _mm_and_si128(_mm_srli_epi32(x, 4), nibble);
 		__m128i		low = _mm_and_si128(x, nibble);
-		__m128i		good = _mm_and_si128(_mm_shuffle_epi8(class_of_high, high),
-										 _mm_shuffle_epi8(classes_of_low, low));
+		__m128i		good = _mm_and_si128(_mm_shuffle_epi8(classes_high, high),
+										 _mm_shuffle_epi8(classes_low, low));
 		__m128i		underscore = _mm_cmpeq_epi8(x, _mm_set1_epi8('_'));
 
 		bad = _mm_or_si128(bad, _mm_cmpeq_epi8(good, _mm_setzero_si128()));
 		high = _mm_xor_si128(high, _mm_and_si128(underscore, _mm_set1_epi8(5 ^ 8)));
-		x = _mm_add_epi8(x, _mm_shuffle_epi8(offset, high));
+		x = _mm_add_epi8(x, _mm_shuffle_epi8(offsets, high));
 
-		/* Four values of 6 bits, as two of 12, as one of 24, in the order of bytes. */
+		/* Four values of 6 bits, as two of 12, as one of 24, as three bytes. */
 		x = _mm_maddubs_epi16(x, _mm_set1_epi32(0x01400140));
 		x = _mm_madd_epi16(x, _mm_set1_epi32(0x00011000));
-		x = _mm_shuffle_epi8(x, _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1,
-											  -1, -1, -1));
+		x = _mm_shuffle_epi8(x, order);
 		_mm_storeu_si128((__m128i *) out, x);
 		in += 16;
 		out += 12;

@@ -97,8 +97,13 @@ FindRule(const JsonDoc *doc, uint32_t name, size_t *from)
 
 		*from = *from + 1 < RULES ? *from + 1 : 0;
 		if (rule->key == key)
-			return token->length == NAME_MIN ||
-				memcmp(text, rule->name, token->length) == 0 ? rule : NULL;
+		{
+			/* The key is all of a short name. */
+			if (token->length == NAME_MIN ||
+				memcmp(text, rule->name, token->length) == 0)
+				return rule;
+			return NULL;
+		}
 	}
 	return NULL;
 }

@@ -8,7 +8,7 @@
 static const char letters[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Decode a C string into a buffer of exactly the decoded size, so that ASan sees overruns. */
+/* Decode into a buffer of exactly the decoded size, so that ASan sees overruns. */
 static Status
 Decode(const char *in, size_t length, uint8_t **out, size_t *out_length)
 {

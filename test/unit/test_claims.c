@@ -37,12 +37,18 @@ static void
 TestRead(void)
 {
 	static const char *const texts[] = {
-		"{\"aal\":\"aal1\",\"foreign\":{\"exp\":1},\"email\":\"e\",\"unit_ids\":[\"u\",\"v\"],\"tenant_role\":\"T\",\"tenant_id\":\"t\","
-		"\"session_id\":\"s\",\"jti\":\"j\",\"exp\":30,\"nbf\":-20,\"iat\":10,\"role\":\"r\",\"sub\":\"b\",\"aud\":[\"x\",\"y\"],\"iss\":\"i\"}",
-		"{\"iss\":\"i\",\"aud\":[\"x\",\"y\"],\"sub\":\"b\",\"role\":\"r\",\"iat\":10,\"nbf\":-20,\"exp\":30,\"jti\":\"j\",\"session_id\":\"s\","
-		"\"tenant_id\":\"t\",\"tenant_role\":\"T\",\"unit_ids\":[\"u\",\"v\"],\"email\":\"e\",\"aal\":\"aal1\"}",
-		"{\"i\\u0073s\":\"i\",\"\\u0061ud\":[\"x\",\"y\"],\"su\\u0062\":\"b\",\"r\\u006Fle\":\"r\",\"ia\\u0074\":10,\"nb\\u0066\":-20,"
-		"\"\\u0065xp\":30,\"jt\\u0069\":\"j\",\"session\\u005fid\":\"s\",\"tenant\\u005Fid\":\"t\",\"tenant_\\u0072ole\":\"T\","
+		"{\"aal\":\"aal1\",\"foreign\":{\"exp\":1},\"email\":\"e\",\"unit_ids\":[\"u\","
+		"\"v\"],\"tenant_role\":\"T\",\"tenant_id\":\"t\","
+		"\"session_id\":\"s\",\"jti\":\"j\",\"exp\":30,\"nbf\":-20,\"iat\":10,"
+		"\"role\":\"r\",\"sub\":\"b\",\"aud\":[\"x\",\"y\"],\"iss\":\"i\"}",
+		"{\"iss\":\"i\",\"aud\":[\"x\",\"y\"],\"sub\":\"b\",\"role\":\"r\",\"iat\":10,"
+		"\"nbf\":-20,\"exp\":30,\"jti\":\"j\",\"session_id\":\"s\","
+		"\"tenant_id\":\"t\",\"tenant_role\":\"T\",\"unit_ids\":[\"u\",\"v\"],"
+		"\"email\":\"e\",\"aal\":\"aal1\"}",
+		"{\"i\\u0073s\":\"i\",\"\\u0061ud\":[\"x\",\"y\"],\"su\\u0062\":\"b\","
+		"\"r\\u006Fle\":\"r\",\"ia\\u0074\":10,\"nb\\u0066\":-20,"
+		"\"\\u0065xp\":30,\"jt\\u0069\":\"j\",\"session\\u005fid\":\"s\","
+		"\"tenant\\u005Fid\":\"t\",\"tenant_\\u0072ole\":\"T\","
 		"\"\\u0075nit_ids\":[\"u\",\"v\"],\"\\u0065mail\":\"e\",\"aa\\u006c\":\"aal1\"}",
 	};
 	Claims		claims;
@@ -77,10 +83,12 @@ TestRead(void)
 
 	CHECK_STATUS(Read("{}", &doc, &claims), STATUS_OK, "an empty object is read");
 	CHECK(IsEmpty(&claims), "and has no claims");
-	CHECK_STATUS(Read("{\"Exp\":1,\"ISS\":2,\"exp \":3,\"ex\":4,\"expp\":5,\"su\\u0042\":6,\"issu\":7,\"tenant_\":8,\"tenant_name\":9,\"\":10}",
+	CHECK_STATUS(Read("{\"Exp\":1,\"ISS\":2,\"exp \":3,\"ex\":4,\"expp\":5,"
+					  "\"su\\u0042\":6,\"issu\":7,\"tenant_\":8,\"tenant_name\":9,\"\":10}",
 					  &doc, &claims), STATUS_OK, "names that are only alike");
 	CHECK(IsEmpty(&claims), "are no claims");
-	CHECK_STATUS(Read("{\"tenant_id\":null,\"tenant_role\":null,\"email\":null,\"sub\":\"\"}", &doc, &claims), STATUS_OK,
+	CHECK_STATUS(Read("{\"tenant_id\":null,\"tenant_role\":null,\"email\":null,"
+					  "\"sub\":\"\"}", &doc, &claims), STATUS_OK,
 				 "null where a user may have none");
 	CHECK(claims.tenant_id == -1 && claims.tenant_role == -1 && claims.email == -1 &&
 		  claims.sub > 0,

@@ -14,7 +14,8 @@ static JsonToken tokens[TOKENS];
 static void
 TestTokens(void)
 {
-	static const char text[] = " {\"a\":[1,{\"b\":null},[]], \"c\\u0021\":\"d\\n\",\"e\":-2.5e1,\"f\":{},\"g\":true,\"h\":false}";
+	static const char text[] = " {\"a\":[1,{\"b\":null},[]], \"c\\u0021\":\"d\\n\","
+	"\"e\":-2.5e1,\"f\":{},\"g\":true,\"h\":false}";
 	static const struct
 	{
 		JsonType	type;
@@ -24,7 +25,8 @@ TestTokens(void)
 		bool		escaped;
 	}			expected[] = {
 		{JSON_OBJECT,
-		"{\"a\":[1,{\"b\":null},[]], \"c\\u0021\":\"d\\n\",\"e\":-2.5e1,\"f\":{},\"g\":true,\"h\":false}", 6, 18, false},
+			"{\"a\":[1,{\"b\":null},[]], \"c\\u0021\":\"d\\n\",\"e\":-2.5e1,\"f\":{},"
+		"\"g\":true,\"h\":false}", 6, 18, false},
 		{JSON_STRING, "a", 0, 2, false},
 		{JSON_ARRAY, "[1,{\"b\":null},[]]", 3, 8, false},
 		{JSON_NUMBER, "1", 0, 4, false},
@@ -70,7 +72,8 @@ static void
 TestFind(void)
 {
 	static const char text[] =
-	"{\"exp\":1,\"e\\u0078q\":2,\"deep\":{\"exp\":3,\"iss\":4},\"\":5,\"a\\u0062cdefgh\\u0069jklmnopq\":6,\"\\\"\":7}";
+	"{\"exp\":1,\"e\\u0078q\":2,\"deep\":{\"exp\":3,\"iss\":4},\"\":5,"
+	"\"a\\u0062cdefgh\\u0069jklmnopq\":6,\"\\\"\":7}";
 	JsonDoc		doc;
 	int			deep;
 
@@ -113,8 +116,10 @@ static void
 TestString(void)
 {
 	static const char text[] =
-	"[\"plain\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"\\u0041\\u00e4\\u20AC\\ud83d\\ude39\",\"\",7,"
-	"\"x\xC3\xA4\\u00e4\",\"\\u007f\\u0080\\u07ff\\u0800\\uffff\\ud800\\udc00\\udbff\\udfff\",\"a\\\\u0062\"]";
+	"[\"plain\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"\\u0041\\u00e4\\u20AC\\ud83d\\ude39\","
+	"\"\",7,"
+	"\"x\xC3\xA4\\u00e4\","
+	"\"\\u007f\\u0080\\u07ff\\u0800\\uffff\\ud800\\udc00\\udbff\\udfff\",\"a\\\\u0062\"]";
 	static const char *const expected[] = {
 		"plain", "\"\\/\b\f\n\r\t", "A\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\xB9", "", NULL,
 		"x\xC3\xA4\xC3\xA4",

@@ -83,8 +83,10 @@ static void
 TestParse(void)
 {
 	static const char document[] =
-	"{\"iss\":\"intrex_auth:7312345678901234567/16384\",\"sub\":\"3f1c2d4e-5b6a-4789-9abc-def012345678\","
-	"\"iat\":1760000000,\"names\":[\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\xB9\",\"tab\\tquote\\\"\\ud83d\\ude39\"],"
+	"{\"iss\":\"intrex_auth:7312345678901234567/16384\","
+	"\"sub\":\"3f1c2d4e-5b6a-4789-9abc-def012345678\","
+	"\"iat\":1760000000,\"names\":[\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\xB9\","
+	"\"tab\\tquote\\\"\\ud83d\\ude39\"],"
 	"\"a_long_name_of_a_member_with_an_escape_\\u0061_in_it\":{\"x\":[true,false,null,-1.5e+3]}}";
 	static const char hostile[] = "\"\\\x01\x1F \x7F\x80\xC3\xE0\xF4\xFF{}[]:,0u";
 	static JsonToken tokens[2][TOKENS];
@@ -101,7 +103,8 @@ TestParse(void)
 
 		memcpy(text, document, length);
 		for (uint32_t i = Random(3); i > 0; i--)
-			text[Random((uint32_t) length)] = Random(2) == 0 ? (char) ('a' + Random(26)) : hostile[Random(sizeof(hostile) - 1)];
+			text[Random((uint32_t) length)] = Random(2) == 0
+				? (char) ('a' + Random(26)) : hostile[Random(sizeof(hostile) - 1)];
 		memset(tokens, 0, sizeof(tokens));
 		status[0] = JsonParse(text, length, tokens[0], TOKENS, &doc[0]);
 		status[1] = PortableParse(text, length, tokens[1], TOKENS, &doc[1]);
