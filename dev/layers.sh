@@ -496,6 +496,8 @@ tap_file()
 	if [ "$bad" -gt 0 ]
 	then
 		excerpt "$log"
+		# What a test died of stands there.
+		[ ! -f "$out/tmp_check/log/regress_log_$1" ] || excerpt "$out/tmp_check/log/regress_log_$1" 15
 	else
 		find "$out/tmp_check" -mindepth 1 -maxdepth 1 ! -name log -exec rm -rf {} + 2>/dev/null || true
 	fi

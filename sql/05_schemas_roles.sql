@@ -31,6 +31,7 @@ END
 $$;
 
 -- the database role of platform administrators can do what users can
+ALTER ROLE auth_platform INHERIT;
 GRANT authenticated TO auth_platform;
 
 CREATE SCHEMA auth;

@@ -72,10 +72,10 @@ SELECT auth.user_create('ada@northwind.example', 'correct horse battery', 'Ada',
 SELECT auth.user_create('bo@northwind.example', 'staple gun at dawn', 'Bo', email_verified => true) AS bo \gset
 SELECT auth.user_create('cy@northwind.example', 'seven quiet lanterns', 'Cy', email_verified => true) AS cy \gset
 SELECT auth.user_create('dora@southgate.example', 'orange river stones', 'Dora', email_verified => true) AS dora \gset
-SELECT auth.member_add(:'northwind', :'ada', 'head_office_admin');
-SELECT auth.member_add(:'northwind', :'bo', 'branch_manager', ARRAY[:'oslo']::uuid[]);
-SELECT auth.member_add(:'northwind', :'cy', 'operator', ARRAY[:'oslo']::uuid[]);
-SELECT auth.member_add(:'southgate', :'dora', 'head_office_admin');
+SELECT auth.member_add(:'northwind', :'ada', 'head_office_admin') \g /dev/null
+SELECT auth.member_add(:'northwind', :'bo', 'branch_manager', ARRAY[:'oslo']::uuid[]) \g /dev/null
+SELECT auth.member_add(:'northwind', :'cy', 'operator', ARRAY[:'oslo']::uuid[]) \g /dev/null
+SELECT auth.member_add(:'southgate', :'dora', 'head_office_admin') \g /dev/null
 \set ECHO none
 INSERT INTO branches (tenant_id, unit_id, name) VALUES
 	(:'northwind', :'oslo', 'Oslo'), (:'northwind', :'bergen', 'Bergen'), (:'southgate', :'porto', 'Porto');
@@ -245,7 +245,7 @@ RESET ROLE;
 \echo
 \connect - :superuser
 \set ECHO queries
-SELECT auth.secret_store(:'northwind', 'smtp', 'the password of the mail server');
+SELECT auth.secret_store(:'northwind', 'smtp', 'the password of the mail server') \g /dev/null
 SELECT name, length(sealed) AS bytes, sealed LIKE '%password%'::bytea AS readable FROM auth.secrets;
 SELECT auth.secret_open(:'northwind', 'smtp') AS opened;
 \set ECHO none

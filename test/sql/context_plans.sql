@@ -9,7 +9,7 @@
 \set include_end :abs_srcdir '/include/identities_end.psql'
 \i :include
 
-SELECT plan(175);
+SELECT plan(126);
 
 -- every way to ask, over the three forms of a policy
 CREATE VIEW notes_view WITH (security_invoker = true) AS SELECT * FROM notes;
@@ -299,15 +299,16 @@ SET max_parallel_workers_per_gather = 2;
 BEGIN;
 SET LOCAL ROLE authenticated;
 SELECT auth.authenticate(:'anna') AS ignored \gset
-SELECT string_agg(DISTINCT body, ' and ') || ' ' || count(*) AS many_anna, count(DISTINCT backend()) > 1 AS several FROM many \gset
+SELECT concat_ws(' ', min(body), max(body), count(*)) AS many_anna FROM many \gset
 SELECT auth.authenticate(:'ben') AS ignored \gset
-SELECT string_agg(DISTINCT body, ' and ') || ' ' || count(*) AS many_ben FROM many \gset
+SELECT concat_ws(' ', min(body), max(body), count(*)) AS many_ben FROM many \gset
 SET LOCAL parallel_leader_participation = off;
-SELECT string_agg(DISTINCT body, ' and ') || ' ' || count(*) AS many_ben_workers FROM many \gset
+SELECT concat_ws(' ', min(body), max(body), count(*)) AS many_ben_workers, bool_and(backend() <> :leader) AS by_workers FROM many \gset
 COMMIT;
-SELECT is(:'many_anna'::text, 'north 10000', 'ten thousand rows by several processes');
-SELECT is(:'many_ben'::text, 'south 10000', 'and the other tenant''s');
-SELECT is(:'many_ben_workers'::text, 'south 10000', 'and by workers alone');
+SELECT is(:'many_anna'::text, 'north north 10000', 'ten thousand rows by several processes');
+SELECT is(:'many_ben'::text, 'south south 10000', 'and the other tenant''s');
+SELECT is(:'many_ben_workers'::text, 'south south 10000', 'and by workers');
+SELECT ok(:'by_workers', 'alone');
 
 SELECT * FROM finish();
 \i :include_end

@@ -19,7 +19,7 @@ SET search_path = context_test, public;
 SET client_min_messages = warning;
 SELECT who() AS after_discard, sees() AS seen_after_discard, current_setting('intrex_auth.session_token') AS setting_after_discard \gset
 
-SELECT plan(62);
+SELECT plan(65);
 
 SELECT is(:'before_discard'::text, 'anna, owner of north', 'before DISCARD ALL');
 SELECT is(:'seen_before_discard'::text, 'north 3', 'with her rows');
@@ -184,7 +184,7 @@ ROLLBACK;
 BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE;
 SELECT auth.authenticate(:'anna') AS ignored \gset
 SELECT is(sees(), 'north 3', 'nor is SERIALIZABLE DEFERRABLE');
-ROLLBACK;
+COMMIT;
 
 SELECT * FROM finish();
 \i :include_end

@@ -1,0 +1,450 @@
+-- sql/55_sessions.sql: logging in, refreshing and logging out, and what every way to log in needs.
+-- Depends on 10_tables.sql, 20_context.sql, 25_password.sql, 30_jwt.sql, 35_secret.sql, 38_throttle.sql,
+-- 40_response.sql, 45_audit.sql, 48_identifiers.sql.
+--
+-- Order of locks: user, tenant, session.  A login holds the row of the user from
+-- when it knows that the password is right until its session is committed, and
+-- looks whether that password is still the one.  Whoever changes the password,
+-- bans or deletes takes FOR UPDATE, so he either comes before that look or sees
+-- the session.  (At REPEATABLE READ he may not see it; endpoints ask PostgREST for
+-- READ COMMITTED.)
+
+-- Refusals -------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION auth._enabled(setting text) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	-- settings exist from when the library is loaded, which any of its functions does
+	PERFORM auth._hash_computations();
+	RETURN current_setting('intrex_auth.' || setting)::boolean;
+END
+$$;
+COMMENT ON FUNCTION auth._enabled(text) IS 'whether a setting of intrex_auth is on';
+REVOKE ALL ON FUNCTION auth._enabled(text) FROM PUBLIC;
+
+-- For endpoints that need no identity: they do not look at the one that is there,
+-- which may have expired.
+CREATE OR REPLACE FUNCTION auth._turn_away(event text, status integer, code text, message text, identifier text DEFAULT NULL,
+		user_id uuid DEFAULT NULL, tenant_id uuid DEFAULT NULL, session_id uuid DEFAULT NULL, retry_after integer DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM auth._audit(event, CASE WHEN status >= 500 THEN 'failure' ELSE 'refused' END, code, user_id, tenant_id, session_id, identifier);
+	RETURN auth._refusal(status, code, message, retry_after);
+END
+$$;
+COMMENT ON FUNCTION auth._turn_away(text, integer, text, text, text, uuid, uuid, uuid, integer) IS 'refuses somebody who needs no identity: audit row and answer';
+REVOKE ALL ON FUNCTION auth._turn_away(text, integer, text, text, text, uuid, uuid, uuid, integer) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._turn_away_busy(event text, identifier text DEFAULT NULL, user_id uuid DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN auth._turn_away(event, 503, 'server_busy', 'The server is busy, try again', identifier, user_id, retry_after => 1);
+END
+$$;
+COMMENT ON FUNCTION auth._turn_away_busy(text, text, uuid) IS 'refuses because intrex_auth.max_concurrent_hashes are being computed';
+REVOKE ALL ON FUNCTION auth._turn_away_busy(text, text, uuid) FROM PUBLIC;
+
+-- Counts by identifier, whether anybody has it or not, and before anybody is
+-- looked up: its answers tell nothing about who exists.
+CREATE OR REPLACE FUNCTION auth._turn_away_throttled(event text, counter text, identifier text, user_id uuid DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	seconds integer := auth._throttle(counter);
+BEGIN
+	IF seconds > 0 THEN
+		RETURN auth._turn_away(event, 429, 'over_request_rate_limit', 'Too many attempts', identifier, user_id, retry_after => seconds);
+	ELSIF seconds < 0 THEN
+		RETURN auth._turn_away(event, 403, 'account_locked', 'Too many failed attempts: reset the password or ask an administrator',
+			identifier, user_id);
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._turn_away_throttled(text, text, text, uuid) IS 'counts an attempt; the refusal when there were too many, NULL to go on';
+REVOKE ALL ON FUNCTION auth._turn_away_throttled(text, text, text, uuid) FROM PUBLIC;
+
+-- A password of a megabyte is a wrong one; more is not worth a hash.
+CREATE OR REPLACE FUNCTION auth._credentials_problem(email text, password text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE
+		WHEN coalesce(email, '') = '' THEN 'email is required'
+		WHEN octet_length(email) > 1024 THEN 'email is too long'
+		WHEN coalesce(password, '') = '' THEN 'password is required'
+		WHEN octet_length(password) > 1048576 THEN 'password is too long'
+	END;
+COMMENT ON FUNCTION auth._credentials_problem(text, text) IS 'what is wrong with the arguments of a login, whoever they belong to; NULL when nothing is';
+REVOKE ALL ON FUNCTION auth._credentials_problem(text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._hash_unless_busy(password text) RETURNS text
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN auth.password_hash(password);
+EXCEPTION WHEN insufficient_resources THEN
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._hash_unless_busy(text) IS 'the hash of a password; NULL when intrex_auth.max_concurrent_hashes are being computed';
+REVOKE ALL ON FUNCTION auth._hash_unless_busy(text) FROM PUBLIC;
+
+-- Sessions -------------------------------------------------------------------
+
+-- PostgREST puts the headers there; so can anybody who writes SQL.
+CREATE OR REPLACE FUNCTION auth._user_agent() RETURNS text
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	headers text := current_setting('request.headers', true);
+BEGIN
+	IF coalesce(headers, '') = '' OR octet_length(headers) > 65536 THEN
+		RETURN NULL;
+	END IF;
+	RETURN auth._printable(headers::jsonb ->> 'user-agent', 512);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._user_agent() IS 'the User-Agent header of the request, printable, at most 512 characters';
+REVOKE ALL ON FUNCTION auth._user_agent() FROM PUBLIC;
+
+-- A tenant that goes away now waits, or is gone.
+CREATE OR REPLACE FUNCTION auth._may_enter(user_id uuid, tenant_id uuid) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM FROM auth.tenants AS t WHERE t.id = tenant_id FOR KEY SHARE;
+	RETURN FOUND AND auth._session_state(NULL, user_id, tenant_id) IS NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._may_enter(uuid, uuid) IS 'whether a user is a member of a tenant now; the tenant stays until the end of the transaction';
+REVOKE ALL ON FUNCTION auth._may_enter(uuid, uuid) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._choose_tenant(user_id uuid) RETURNS uuid
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	chosen uuid;
+BEGIN
+	SELECT coalesce(
+			(SELECT s.tenant_id
+				FROM auth.sessions AS s
+				JOIN auth.memberships AS m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id
+				WHERE s.user_id = _choose_tenant.user_id
+				ORDER BY s.created_at DESC
+				LIMIT 1),
+			(SELECT m.tenant_id FROM auth.memberships AS m WHERE m.user_id = _choose_tenant.user_id AND m.is_default),
+			(SELECT CASE WHEN count(*) = 1 THEN (array_agg(m.tenant_id))[1] END
+				FROM auth.memberships AS m WHERE m.user_id = _choose_tenant.user_id))
+		INTO chosen;
+	RETURN CASE WHEN auth._may_enter(user_id, chosen) THEN chosen END;
+END
+$$;
+COMMENT ON FUNCTION auth._choose_tenant(uuid) IS 'the tenant for a user who names none: that of the latest session, else the default, else the only one, else NULL';
+REVOKE ALL ON FUNCTION auth._choose_tenant(uuid) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._session_begin(user_id uuid, tenant_id uuid, method text, OUT session_id uuid, OUT refresh_token text)
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	now_ CONSTANT timestamptz := clock_timestamp();
+BEGIN
+	INSERT INTO auth.sessions AS s (user_id, tenant_id, amr, address, user_agent, created_at)
+		VALUES (_session_begin.user_id, _session_begin.tenant_id,
+			jsonb_build_array(jsonb_build_object('method', method, 'timestamp', floor(extract(epoch FROM now_))::bigint)),
+			auth.client_address(), auth._user_agent(), now_)
+		RETURNING s.id INTO session_id;
+	refresh_token := auth.random_token(32);
+	-- the salt: 32 random bytes too
+	INSERT INTO auth.refresh_tokens (token_hash, session_id, salt, created_at, expires_at)
+		VALUES (auth._opaque_hash(refresh_token), _session_begin.session_id, auth._opaque_hash(auth.random_token(32)),
+			now_, now_ + make_interval(secs => auth._seconds('refresh_token_lifetime')));
+END
+$$;
+COMMENT ON FUNCTION auth._session_begin(uuid, uuid, text) IS 'begins a session, always a new one, and its family of refresh tokens; method is how the user signed in';
+REVOKE ALL ON FUNCTION auth._session_begin(uuid, uuid, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._grant_user(id uuid, email text, email_verified boolean, name text, role text,
+		tenant_id uuid, unit_ids uuid[], is_super_admin boolean) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN jsonb_build_object('id', id, 'email', email, 'email_verified', email_verified, 'name', name, 'role', role,
+		'tenant_id', tenant_id, 'unit_ids', coalesce(to_jsonb(unit_ids), '[]'), 'is_super_admin', is_super_admin);
+COMMENT ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid[], boolean) IS 'the user in a grant; role is the one in the tenant';
+REVOKE ALL ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid[], boolean) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._grant(user_id uuid, session_id uuid, tenant_id uuid, refresh_token text, not_after bigint DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	issued_at CONSTANT bigint := floor(extract(epoch FROM clock_timestamp()));
+	-- a token that lives longer than any may would be refused
+	ends_at CONSTANT bigint := least(issued_at + auth._seconds('access_token_lifetime'), issued_at + auth._seconds('max_token_lifetime'), not_after);
+	facts record;
+	answer jsonb;
+BEGIN
+	SELECT u.email, u.name, u.email_verified_at, u.is_super_admin, s.aal, s.amr, m.role, m.unit_ids
+		INTO STRICT facts
+		FROM auth.users AS u
+		JOIN auth.sessions AS s ON s.user_id = u.id
+		LEFT JOIN auth.memberships AS m ON m.user_id = u.id AND m.tenant_id = _grant.tenant_id
+		WHERE u.id = _grant.user_id AND s.id = _grant.session_id;
+	answer := jsonb_build_object(
+		'access_token', auth.jwt_sign(jsonb_strip_nulls(jsonb_build_object(
+			'sub', user_id,
+			'role', CASE WHEN facts.is_super_admin THEN 'auth_platform' ELSE 'authenticated' END,
+			'session_id', session_id,
+			'tenant_id', tenant_id,
+			'tenant_role', facts.role,
+			'unit_ids', facts.unit_ids,
+			'email', facts.email,
+			'aal', facts.aal,
+			'amr', facts.amr,
+			'iat', issued_at,
+			'exp', ends_at))),
+		'token_type', 'bearer',
+		'expires_in', ends_at - issued_at,
+		'expires_at', ends_at,
+		'user', auth._grant_user(user_id, facts.email, facts.email_verified_at IS NOT NULL, facts.name, facts.role,
+			tenant_id, facts.unit_ids, facts.is_super_admin));
+	RETURN CASE WHEN refresh_token IS NULL THEN answer ELSE answer || jsonb_build_object('refresh_token', refresh_token) END;
+END
+$$;
+COMMENT ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint) IS 'what a client gets: a signed access token, the refresh token unless NULL, and the user; not_after bounds exp (epoch seconds)';
+REVOKE ALL ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint) FROM PUBLIC;
+
+-- At REPEATABLE READ a row that somebody else has written since raises 40001.  If
+-- what he wrote was a revocation, there is nothing left to do; if not, the error
+-- stands, since the session would live on.
+CREATE OR REPLACE FUNCTION auth._revoke_sessions(user_id uuid, reason text, only_session uuid DEFAULT NULL, but_session uuid DEFAULT NULL) RETURNS integer
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	revoked integer := 0;
+	session uuid;
+BEGIN
+	PERFORM auth._make_durable();
+	FOR session IN
+		SELECT s.id FROM auth.sessions AS s
+		WHERE s.user_id = _revoke_sessions.user_id AND s.revoked_at IS NULL
+			AND (only_session IS NULL OR s.id = only_session) AND (but_session IS NULL OR s.id <> but_session)
+		ORDER BY s.id
+	LOOP
+		BEGIN
+			UPDATE auth.sessions AS s SET revoked_at = clock_timestamp(), revoked_reason = reason
+				WHERE s.id = session AND s.revoked_at IS NULL;
+			IF FOUND THEN
+				revoked := revoked + 1;
+			END IF;
+		EXCEPTION WHEN serialization_failure THEN
+			IF auth._session_state(session, user_id, NULL) IS NULL THEN
+				RAISE;
+			END IF;
+		END;
+	END LOOP;
+	RETURN revoked;
+END
+$$;
+COMMENT ON FUNCTION auth._revoke_sessions(uuid, text, uuid, uuid) IS 'ends sessions of a user for good, all, one, or all but one; survives a crash; returns how many';
+REVOKE ALL ON FUNCTION auth._revoke_sessions(uuid, text, uuid, uuid) FROM PUBLIC;
+
+-- Endpoints ------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION auth_api.login(email text, password text, tenant_id uuid DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	AS $$
+DECLARE
+	problem CONSTANT text := auth._credentials_problem(email, password);
+	address text;
+	counter text;
+	refusal jsonb;
+	checked auth.users;
+	account auth.users;
+	is_right boolean;
+	stronger_hash text;
+	tenant uuid;
+	session record;
+BEGIN
+	IF problem IS NOT NULL THEN
+		RETURN auth._turn_away('login', 400, 'validation_failed', problem, email);
+	END IF;
+	-- what is no address is nobody's: the same answer for the same work
+	address := auth.normalize_email(email);
+	counter := coalesce(address, 'invalid:' || email);
+	refusal := auth._turn_away_throttled('login', counter, coalesce(address, email));
+	IF refusal IS NOT NULL THEN
+		RETURN refusal;
+	END IF;
+
+	SELECT u.* INTO checked FROM auth.users AS u WHERE u.email = address;
+	is_right := auth._password_check(password, checked.password_hash);
+	IF is_right IS NULL THEN
+		RETURN auth._turn_away_busy('login', coalesce(address, email), checked.id);
+	ELSIF NOT is_right THEN
+		RETURN auth._turn_away('login', 401, 'invalid_credentials', 'Invalid login credentials', coalesce(address, email), checked.id);
+	END IF;
+
+	-- Right.  What takes time comes before the lock; and is the password still the one?
+	IF auth.password_needs_rehash(checked.password_hash) THEN
+		stronger_hash := auth._hash_unless_busy(password);
+	END IF;
+	SELECT u.* INTO account FROM auth.users AS u WHERE u.id = checked.id FOR KEY SHARE;
+	IF account.password_hash IS NULL OR account.password_changed_at IS DISTINCT FROM checked.password_changed_at THEN
+		RETURN auth._turn_away('login', 401, 'invalid_credentials', 'Invalid login credentials', address, checked.id);
+	END IF;
+	PERFORM auth._throttle_reset(counter);
+	IF account.banned_until > clock_timestamp() THEN
+		RETURN auth._turn_away('login', 403, 'user_banned', 'User is banned', address, account.id);
+	ELSIF account.email_verified_at IS NULL AND auth._enabled('require_email_verification') THEN
+		RETURN auth._turn_away('login', 403, 'email_not_confirmed', 'Email not confirmed', address, account.id);
+	END IF;
+	IF stronger_hash IS NOT NULL THEN
+		BEGIN
+			UPDATE auth.users AS u SET password_hash = stronger_hash WHERE u.id = account.id AND u.password_hash = account.password_hash;
+		EXCEPTION WHEN serialization_failure THEN
+			NULL;	-- another login has done it
+		END;
+	END IF;
+
+	-- whether there is such a tenant is not the business of who is no member
+	IF tenant_id IS NOT NULL AND NOT auth._may_enter(account.id, tenant_id) THEN
+		RETURN auth._turn_away('login', 403, 'not_a_member', 'Not a member of this tenant', address, account.id);
+	END IF;
+	tenant := coalesce(tenant_id, auth._choose_tenant(account.id));
+	session := auth._session_begin(account.id, tenant, 'password');
+	PERFORM auth._audit('login', 'success', NULL, account.id, tenant, session.session_id, address);
+	RETURN auth._grant(account.id, session.session_id, tenant, session.refresh_token);
+END
+$$;
+COMMENT ON FUNCTION auth_api.login(text, text, uuid) IS 'logs in by password: a grant in a new session; the tenant is the one named, else the one used last, else the default, else the only one';
+REVOKE ALL ON FUNCTION auth_api.login(text, text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_api.login(text, text, uuid) TO anon, authenticated;
+
+-- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
+-- REPEATABLE READ: what another transaction did meanwhile shows as 23505, and
+-- through the look-ups, which take a snapshot of their own.
+CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	AS $$
+DECLARE
+	now_ CONSTANT timestamptz := clock_timestamp();
+	presented auth.refresh_tokens;
+	child auth.refresh_tokens;
+	session record;
+	refused text;
+	successor text;
+	tenant uuid;
+BEGIN
+	IF coalesce(refresh_token, '') = '' THEN
+		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
+	END IF;
+	presented := auth._refresh_row(auth._opaque_hash(refresh_token));
+	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
+	IF NOT FOUND THEN
+		RETURN auth._turn_away('refresh', 401, 'refresh_token_not_found', 'Invalid refresh token');
+	END IF;
+
+	refused := auth._session_state(presented.session_id, session.user_id, NULL);
+	IF refused IS NULL THEN
+		child := auth._refresh_child(presented.token_hash);
+		IF child.token_hash IS NULL AND presented.expires_at <= now_ THEN
+			refused := 'session_expired';
+		END IF;
+	END IF;
+	IF refused IS NULL AND child.token_hash IS NULL THEN
+		successor := auth._refresh_successor(presented.salt, refresh_token);
+		BEGIN
+			INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_at, expires_at)
+				VALUES (auth._opaque_hash(successor), presented.session_id, presented.token_hash, auth._opaque_hash(auth.random_token(32)),
+					now_, now_ + make_interval(secs => auth._seconds('refresh_token_lifetime')));
+		EXCEPTION
+			WHEN unique_violation THEN
+				child := auth._refresh_child(presented.token_hash);
+			WHEN foreign_key_violation THEN
+				refused := 'session_not_found';
+		END;
+	END IF;
+	IF child.token_hash IS NOT NULL THEN
+		-- another tab, or the answer was lost: the same successor, unless it is late or used
+		IF child.created_at <= now_ - make_interval(secs => auth._seconds('refresh_reuse_grace'))
+			OR (auth._refresh_child(child.token_hash)).token_hash IS NOT NULL THEN
+			PERFORM auth._revoke_sessions(session.user_id, 'refresh_token_reuse', presented.session_id);
+			refused := 'refresh_token_already_used';
+		END IF;
+		successor := auth._refresh_successor(presented.salt, refresh_token);
+	END IF;
+	IF refused IS NOT NULL THEN
+		RETURN auth._turn_away('refresh', CASE refused WHEN 'user_banned' THEN 403 ELSE 401 END, refused,
+			CASE refused
+				WHEN 'user_banned' THEN 'User is banned'
+				WHEN 'session_revoked' THEN 'Session has been revoked'
+				WHEN 'session_expired' THEN 'Session has expired'
+				WHEN 'refresh_token_already_used' THEN 'Invalid refresh token: already used'
+				ELSE 'Session not found'
+			END, NULL, session.user_id, session.tenant_id, presented.session_id);
+	END IF;
+
+	-- Whoever is in no tenant, or not any more, goes on where a login would put him.
+	tenant := session.tenant_id;
+	IF tenant IS NULL OR auth._session_state(NULL, session.user_id, tenant) IS NOT NULL THEN
+		tenant := auth._choose_tenant(session.user_id);
+		IF tenant IS DISTINCT FROM session.tenant_id THEN
+			BEGIN
+				UPDATE auth.sessions AS s SET tenant_id = tenant WHERE s.id = presented.session_id;
+			EXCEPTION WHEN serialization_failure THEN
+				NULL;	-- the next refresh will
+			END;
+		END IF;
+	END IF;
+	PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
+	RETURN auth._grant(session.user_id, presented.session_id, tenant, successor);
+END
+$$;
+COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token for the next one and an access token; a token that was used before ends its session';
+REVOKE ALL ON FUNCTION auth_api.refresh(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_api.refresh(text) TO anon, authenticated;
+
+CREATE OR REPLACE FUNCTION auth_api.logout(scope text DEFAULT 'local') RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	AS $$
+DECLARE
+	caller CONSTANT uuid := auth.uid();
+	tenant CONSTANT uuid := auth.tenant_id();
+	this CONSTANT uuid := auth.session_id();
+	revoked integer;
+BEGIN
+	IF caller IS NULL THEN
+		RETURN auth._refuse('logout', 401, 'no_authorization', 'Authentication required');
+	END IF;
+	IF scope IS NULL OR scope NOT IN ('local', 'others', 'global') THEN
+		RETURN auth._refuse('logout', 400, 'validation_failed', 'scope must be local, others or global');
+	END IF;
+	-- tokens of other issuers may name no session
+	IF this IS NULL AND scope <> 'global' THEN
+		RETURN auth._refuse('logout', 404, 'session_not_found', 'Session not found');
+	END IF;
+	revoked := auth._revoke_sessions(caller, 'logout',
+		CASE scope WHEN 'local' THEN this END, CASE scope WHEN 'others' THEN this END);
+	PERFORM auth._audit('logout', 'success', NULL, caller, tenant, this, NULL, jsonb_build_object('scope', scope, 'revoked', revoked));
+	RETURN jsonb_build_object('revoked', revoked);
+END
+$$;
+COMMENT ON FUNCTION auth_api.logout(text) IS 'ends this session (local), the others, or all (global), access tokens included: {revoked}';
+REVOKE ALL ON FUNCTION auth_api.logout(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_api.logout(text) TO anon, authenticated;

@@ -1,0 +1,110 @@
+# The same story under every setting that a caller can choose: formats, time
+# zones, isolation, search_path, read-only.  The verdicts are the same.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use KeyRing;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('settings', 'intrex_auth.login_limit_pair = 100000', 'intrex_auth.login_limit_identifier = 100000');
+
+$node->safe_psql('postgres', q(
+	SELECT auth.tenant_create('Northwind') AS tenant \gset
+	SELECT auth.user_create('bo@example.com', 'staple gun at dawn', 'Bo', email_verified => true) AS bo \gset
+	SELECT auth.member_add(:'tenant', :'bo', 'owner');
+	CREATE TABLE notes (id int PRIMARY KEY, tenant_id uuid, text text);
+	SELECT count(*) FROM auth.protect('notes');
+	INSERT INTO notes VALUES (1, :'tenant', 'a note'), (2, auth.tenant_create('Southgate'), 'another');
+	GRANT SELECT ON notes TO authenticated;
+	CREATE ROLE app LOGIN NOINHERIT;
+	GRANT anon, authenticated TO app;
+	GRANT USAGE ON SCHEMA public TO app;
+));
+
+my $story = q(
+	SET ROLE anon;
+	SELECT pg_catalog.jsonb_path_query_first(auth_api.login('bo@example.com', 'wrong'), '$.error.code');
+	SELECT auth_api.login('bo@example.com', 'staple gun at dawn') AS g \gset
+	SELECT pg_catalog.jsonb_extract_path_text(:'g', 'access_token') AS token, pg_catalog.jsonb_extract_path_text(:'g', 'refresh_token') AS refresh,
+		pg_catalog.jsonb_extract_path_text(:'g', 'expires_in') AS expires \gset
+	\echo :expires
+	SELECT auth_api.refresh(:'refresh') AS g \gset
+	SELECT pg_catalog.jsonb_extract_path_text(:'g', 'access_token') AS token, pg_catalog.jsonb_extract_path_text(:'g', 'refresh_token') AS second \gset
+	SELECT pg_catalog.length(:'second');
+	SET ROLE authenticated;
+	BEGIN;
+	SELECT pg_catalog.jsonb_extract_path_text(auth.authenticate(:'token'), 'email');
+	SELECT pg_catalog.count(*) FROM public.notes;
+	SELECT pg_catalog.jsonb_extract_path_text(auth_api.me(), 'user', 'email');
+	COMMIT;
+	BEGIN;
+	SELECT auth.authenticate(:'token') IS NULL;
+	SELECT pg_catalog.jsonb_path_query_first(auth_api.logout(), '$.error.code');
+	COMMIT;
+	SELECT auth.authenticate(:'token');
+);
+
+# what the story prints, and the SQLSTATE that ends it
+sub tell
+{
+	my ($options) = @_;
+	local $ENV{PGOPTIONS} = $options;
+	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY sqlstate\n$story", extra_params => [ '-U', 'app' ], on_error_stop => 0);
+	return "$out\n$err" =~ s/^psql:<stdin>:\d+: //mgr;
+}
+
+my $expected = tell('');
+is($expected, join("\n", '"invalid_credentials"', 900, 43, 'bo@example.com', 1, 'bo@example.com', 'f', '', "ERROR:  28000"), 'the story');
+
+for my $setting (
+	'standard_conforming_strings=off',
+	'DateStyle=German',
+	'DateStyle=SQL,DMY',
+	'TimeZone=Asia/Kathmandu',
+	'TimeZone=America/St_Johns',
+	'IntervalStyle=iso_8601',
+	'IntervalStyle=sql_standard',
+	'bytea_output=escape',
+	'extra_float_digits=-15',
+	'quote_all_identifiers=on',
+	'search_path=',
+	'search_path=pg_temp',
+	'row_security=off',
+	'check_function_bodies=off',
+	'jit=on jit_above_cost=0',
+	'enable_indexscan=off enable_seqscan=off',
+	'plan_cache_mode=force_generic_plan',
+	'plan_cache_mode=force_custom_plan',
+	'default_transaction_isolation=repeatable\\ read',
+	'default_transaction_isolation=serializable',
+	'default_transaction_deferrable=on',
+	'synchronous_commit=off',
+	'xmlbinary=hex',
+	'transform_null_equals=on',
+	'array_nulls=off',
+	'lc_messages=C',
+	'client_min_messages=error')
+{
+	my $told = tell(join(' ', map { "-c $_" } split(/(?<!\\) /, $setting)));
+
+	if ($setting =~ /row_security=off/)
+	{
+		# PostgreSQL refuses a query that a policy would restrict: no row either way
+		unlike($told, qr/^2$/m, "$setting: not a row more");
+		next;
+	}
+	is($told, $expected, "$setting: the same");
+}
+
+# read-only: nothing is checked that cannot be counted
+my $read_only = tell('-c default_transaction_read_only=on');
+like($read_only, qr/^ERROR:  25006/m, 'read-only: a clean refusal');
+unlike($read_only, qr/invalid_credentials/, 'read-only: no guess is answered');
+
+$node->stop;
+done_testing();
