@@ -99,6 +99,27 @@ IssuedAt(Jsonb *claims, int64 now)
 	return seconds;
 }
 
+/* Take the spaces out that JsonbToCString() puts between tokens: they would be hashed and sent each time. */
+static size_t
+Compact(char *json, size_t length)
+{
+	size_t		kept = 0;
+	bool		quoted = false;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		if (json[i] == ' ' && !quoted)
+			continue;
+		json[kept++] = json[i];
+		if (json[i] == '\\' && quoted && i + 1 < length)
+			json[kept++] = json[++i];
+		else if (json[i] == '"')
+			quoted = !quoted;
+	}
+	json[kept] = '\0';
+	return kept;
+}
+
 /* The claims with iss, aud, iat, exp and jti where they lack them. */
 static char *
 CompletePayload(Jsonb *claims, size_t *length)
@@ -146,7 +167,7 @@ CompletePayload(Jsonb *claims, size_t *length)
 	complete = JsonbValueToJsonb(builder.result);
 	initStringInfo(&text);
 	(void) JsonbToCString(&text, &complete->root, VARSIZE(complete));
-	*length = (size_t) text.len;
+	*length = Compact(text.data, (size_t) text.len);
 	return text.data;
 }
 

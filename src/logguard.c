@@ -247,9 +247,7 @@ KindOfLine(const ErrorData *edata)
 	if (BeginsWith(format, "statement: ") || BeginsWith(format, "parse ") ||
 		strcmp(format, "%s %s%s%s: %s") == 0)
 		return LINE_STATEMENT;
-	if (strcmp(edata->message, "parse tree") == 0 ||
-		strcmp(edata->message, "rewritten parse tree") == 0 ||
-		strcmp(edata->message, "plan") == 0)
+	if (strcmp(format, "%s:") == 0)
 		return LINE_TREE;
 	if (BeginsWith(format, "AUDIT: "))
 		return LINE_AUDIT;

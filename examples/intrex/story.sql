@@ -6,7 +6,7 @@
 \set VERBOSITY default
 \pset footer off
 \pset null '(null)'
-\set PROMPT1 ''
+\set SHOW_CONTEXT never
 
 \echo
 \echo '=== 1. The extension, and a role that the application logs in as'
@@ -60,7 +60,7 @@ CREATE POLICY head_office ON connectors AS RESTRICTIVE TO authenticated
 
 \set ECHO none
 \echo
-\echo '=== 4. Two tenants, three branches, users of all three roles, 4000 obligations'
+\echo '=== 4. Two tenants, three branches, users of all three roles, 3999 obligations'
 \echo
 \set ECHO queries
 SELECT auth.tenant_create('Northwind') AS northwind \gset
@@ -123,7 +123,10 @@ SELECT :'bo_token' ~ '^[\w-]+\.[\w-]+\.[\w-]+$' AND :'bo_refresh' ~ '^[\w-]{43}$
 \set ECHO queries
 BEGIN;
 SET LOCAL ROLE authenticated;
+\set ECHO none
+\echo 'SELECT jsonb_pretty(auth.authenticate($1)) AS claims;          -- $1: the access token of Bo'
 SELECT jsonb_pretty(auth.authenticate(:'bo_token')) AS claims;
+\set ECHO queries
 SELECT auth.tenant_role(), count(*) AS obligations, count(DISTINCT branch_id) AS branches FROM obligation_instances;
 COMMIT;
 \set ECHO none
@@ -174,11 +177,13 @@ SELECT auth.authenticate(:'dora_token') AS claims \gset
 SELECT count(*) AS of_northwind FROM obligation_instances WHERE title LIKE 'Oslo%';
 \set ON_ERROR_STOP 0
 INSERT INTO branches (tenant_id, unit_id, name) VALUES (:'northwind', :'oslo', 'Planted');
-\set ON_ERROR_STOP 1
-ROLLBACK;
 \set ECHO none
-\if :ERROR
-	\echo 'ROLLBACK failed'
+\set state :SQLSTATE
+ROLLBACK;
+SELECT :'state' = '42501' AS ok \gset
+\if :ok
+\else
+	\echo 'a row was written into another tenant'
 	\quit 3
 \endif
 \echo
@@ -187,8 +192,10 @@ ROLLBACK;
 \set ECHO queries
 SET app.current_tenant = '00000000-0000-0000-0000-000000000001';
 \set ECHO none
-\if :ERROR
+SELECT :'SQLSTATE' = '55P02' AS ok \gset
+\if :ok
 \else
+	\echo 'app.current_tenant could be set'
 	\quit 3
 \endif
 \echo
@@ -199,40 +206,45 @@ SELECT split_part(:'dora_token', '.', 1) || '.' ||
 			(ceil(length(split_part(:'dora_token', '.', 2)) / 4.0) * 4)::int, '='), 'base64'), 'UTF8'),
 		:'southgate', :'northwind'), 'UTF8'), 'base64'), E'\n', ''), '+/', '-_'), '=') || '.' ||
 	split_part(:'dora_token', '.', 3) AS forged \gset
-\set ECHO queries
+SET ROLE authenticated;
+\echo 'SELECT auth.authenticate($1);          -- $1: the token of Dora, with the tenant of Northwind in it'
 SELECT auth.authenticate(:'forged');
-\set ECHO none
-\if :ERROR
+SELECT :'SQLSTATE' = '28000' AS ok \gset
+\if :ok
 \else
 	\echo 'a forged tenant was accepted'
 	\quit 3
 \endif
+RESET ROLE;
 \set ON_ERROR_STOP 1
 
 \echo
 \echo '=== 8. Refresh, and a stolen refresh token'
 \echo
 SET ROLE anon;
-\set ECHO queries
+\echo 'SELECT auth_api.refresh($1);            -- $1: the refresh token of Bo; the grant has the next one'
 SELECT auth_api.refresh(:'bo_refresh') AS grant \gset
-\set ECHO none
 SELECT :'grant'::jsonb ->> 'refresh_token' AS second, :'grant'::jsonb ->> 'access_token' AS bo_token \gset
 SELECT auth_api.refresh(:'second') ->> 'refresh_token' AS third \gset
 \echo '-- the owner has gone on; now the thief presents the first token again'
-\set ECHO queries
-SELECT auth_api.refresh(:'bo_refresh') AS replayed;
-\set ECHO none
+\echo 'SELECT auth_api.refresh($1) AS replayed;'
+SELECT auth_api.refresh(:'bo_refresh') AS replayed, auth_api.refresh(:'bo_refresh') -> 'error' ->> 'status' = '401' AS ok \gset
+SELECT :'replayed' AS replayed;
+\if :ok
+\else
+	\echo 'a replayed refresh token was accepted'
+	\quit 3
+\endif
 \echo '-- the whole family is revoked: the newest token is dead as well, on either side'
-\set ECHO queries
+\echo 'SELECT auth_api.refresh($1) AS newest;'
 SELECT auth_api.refresh(:'third') AS newest;
-\set ECHO none
 RESET ROLE;
 SET ROLE authenticated;
 \set ON_ERROR_STOP 0
-\set ECHO queries
+\echo 'SELECT auth.authenticate($1);          -- $1: the access token of Bo'
 SELECT auth.authenticate(:'bo_token');
-\set ECHO none
-\if :ERROR
+SELECT :'SQLSTATE' = '28000' AS ok \gset
+\if :ok
 \else
 	\echo 'a token of a revoked session was accepted'
 	\quit 3
@@ -255,7 +267,8 @@ INSERT INTO auth.secrets (tenant_id, name, sealed) SELECT :'southgate', name, se
 \set ECHO queries
 SELECT auth.secret_open(:'southgate', 'smtp');
 \set ECHO none
-\if :ERROR
+SELECT :'SQLSTATE' = '22000' AS ok \gset
+\if :ok
 \else
 	\echo 'a moved ciphertext opened'
 	\quit 3
@@ -276,10 +289,10 @@ SELECT auth_api.logout() AS logged_out;
 COMMIT;
 SET ROLE authenticated;
 \set ON_ERROR_STOP 0
-\set ECHO queries
+\echo 'SELECT auth.authenticate($1);          -- $1: the access token of Ada'
 SELECT auth.authenticate(:'ada_token');
-\set ECHO none
-\if :ERROR
+SELECT :'SQLSTATE' = '28000' AS ok \gset
+\if :ok
 \else
 	\echo 'a token was accepted after logout'
 	\quit 3

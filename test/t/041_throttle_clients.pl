@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $clients = 50;
-my $node = guess_server('clients');
+my $node = guess_server('clients', "listen_addresses = '127.0.0.1'");
 
 my @levels = ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE');
 my %ends = (
@@ -42,6 +42,13 @@ together($node, $clients, q{SELECT set_config('request.headers', '{"x-forwarded-
 SELECT guess('spray' || :client_id);});
 is(passed($node), 7, '50 identifiers from one address: exactly seven got through');
 is(refused($node), $clients - 7, 'all others were refused');
+
+# the address of a TCP connection, here as a limit of its own
+my $tcp = 'host=127.0.0.1 port=' . $node->port . ' dbname=postgres';
+is($node->safe_psql('postgres', 'SELECT auth.client_address()', connstr => $tcp), '127.0.0.1', 'the address of a TCP client');
+is($node->safe_psql('postgres', q{SELECT string_agg(guess('tcp' || i)::text, ' ') FILTER (WHERE i < 8) FROM generate_series(1, 9) i}, connstr => $tcp), '0 0 0 0 0 0 0', 'seven guesses from there');
+is(passed($node), 7, 'but no more');
+passed($node), refused($node);
 
 # resets by successes do not wait for each other, nor fail
 $node->append_conf('postgresql.conf', 'intrex_auth.login_limit_address = 1000');

@@ -59,7 +59,7 @@ sub hides
 	my $log = log_of(sub { pgbench($node, $statements, '-t', 1, '-M', $mode, '-D', "secret=$canary", '-D', 'harmless=harmless') });
 
 	unlike($log, qr/$canary/, "$what, $mode: no secret in the log");
-	unlike($log, qr/63616e617279/, "$what, $mode: nor in hexadecimal");
+	unlike($log, qr/63616e617279|99 97 110 97 114 121/i, "$what, $mode: nor as its bytes");
 	like($log, $expected, "$what, $mode: the line is there") if $expected;
 	return $log;
 }

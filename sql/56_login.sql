@@ -1,0 +1,192 @@
+-- sql/56_login.sql: logging in, refreshing and logging out.
+-- Depends on 55_sessions.sql.
+--
+-- Order of locks: user, tenant, session.  A login holds the row of the user from
+-- when it knows that the password is right until its session is committed, and
+-- looks whether that password is still the one.  Whoever changes the password,
+-- bans or deletes takes FOR UPDATE, so he either comes before that look or sees
+-- the session.  (At REPEATABLE READ he may not see it; endpoints ask PostgREST for
+-- READ COMMITTED.)
+
+CREATE OR REPLACE FUNCTION auth_api.login(email text, password text, tenant_id uuid DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	AS $$
+DECLARE
+	problem CONSTANT text := auth._credentials_problem(email, password);
+	address text;
+	counter text;
+	refusal jsonb;
+	checked auth.users;
+	account auth.users;
+	is_right boolean;
+	stronger_hash text;
+	tenant uuid;
+	session record;
+BEGIN
+	IF problem IS NOT NULL THEN
+		RETURN auth._turn_away('login', 400, 'validation_failed', problem, email);
+	END IF;
+	-- what is no address is nobody's: the same answer for the same work
+	address := auth.normalize_email(email);
+	counter := coalesce(address, 'invalid:' || email);
+	refusal := auth._turn_away_throttled('login', counter, coalesce(address, email));
+	IF refusal IS NOT NULL THEN
+		RETURN refusal;
+	END IF;
+
+	SELECT u.* INTO checked FROM auth.users AS u WHERE u.email = address;
+	is_right := auth._password_check(password, checked.password_hash);
+	IF is_right IS NULL THEN
+		RETURN auth._turn_away_busy('login', coalesce(address, email), checked.id);
+	ELSIF NOT is_right THEN
+		RETURN auth._turn_away('login', 401, 'invalid_credentials', 'Invalid login credentials', coalesce(address, email), checked.id);
+	END IF;
+
+	-- Right.  What takes time comes before the lock; and is the password still the one?
+	IF auth.password_needs_rehash(checked.password_hash) THEN
+		stronger_hash := auth._hash_unless_busy(password);
+	END IF;
+	SELECT u.* INTO account FROM auth.users AS u WHERE u.id = checked.id FOR KEY SHARE;
+	IF account.password_hash IS NULL OR account.password_changed_at IS DISTINCT FROM checked.password_changed_at THEN
+		RETURN auth._turn_away('login', 401, 'invalid_credentials', 'Invalid login credentials', address, checked.id);
+	END IF;
+	PERFORM auth._throttle_reset(counter);
+	IF account.banned_until > clock_timestamp() THEN
+		RETURN auth._turn_away('login', 403, 'user_banned', 'User is banned', address, account.id);
+	ELSIF account.email_verified_at IS NULL AND auth._enabled('require_email_verification') THEN
+		RETURN auth._turn_away('login', 403, 'email_not_confirmed', 'Email not confirmed', address, account.id);
+	END IF;
+	IF stronger_hash IS NOT NULL THEN
+		BEGIN
+			UPDATE auth.users AS u SET password_hash = stronger_hash WHERE u.id = account.id AND u.password_hash = account.password_hash;
+		EXCEPTION WHEN serialization_failure THEN
+			NULL;	-- another login has done it
+		END;
+	END IF;
+
+	-- whether there is such a tenant is not the business of who is no member
+	IF tenant_id IS NOT NULL AND NOT auth._may_enter(account.id, tenant_id) THEN
+		RETURN auth._turn_away('login', 403, 'not_a_member', 'Not a member of this tenant', address, account.id);
+	END IF;
+	tenant := coalesce(tenant_id, auth._choose_tenant(account.id));
+	session := auth._session_begin(account.id, tenant, 'password');
+	PERFORM auth._audit('login', 'success', NULL, account.id, tenant, session.session_id, address);
+	RETURN auth._grant(account.id, session.session_id, tenant, session.refresh_token);
+END
+$$;
+COMMENT ON FUNCTION auth_api.login(text, text, uuid) IS 'logs in by password: a grant in a new session; the tenant is the one named, else the one used last, else the default, else the only one';
+REVOKE ALL ON FUNCTION auth_api.login(text, text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_api.login(text, text, uuid) TO anon, authenticated;
+
+-- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
+-- REPEATABLE READ: what another transaction did meanwhile shows as 23505, and
+-- through the look-ups, which take a snapshot of their own.
+CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	AS $$
+DECLARE
+	now_ CONSTANT timestamptz := clock_timestamp();
+	presented auth.refresh_tokens;
+	child auth.refresh_tokens;
+	session record;
+	refused text;
+	successor text;
+	tenant uuid;
+BEGIN
+	IF coalesce(refresh_token, '') = '' THEN
+		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
+	END IF;
+	presented := auth._refresh_row(auth._opaque_hash(refresh_token));
+	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
+	IF NOT FOUND THEN
+		RETURN auth._turn_away('refresh', 401, 'refresh_token_not_found', 'Invalid refresh token');
+	END IF;
+
+	refused := auth._session_state(presented.session_id, session.user_id, NULL);
+	IF refused IS NULL THEN
+		successor := auth._refresh_successor(presented.salt, refresh_token);
+		child := auth._refresh_child(presented.token_hash);
+		IF child.token_hash IS NULL AND presented.expires_at <= now_ THEN
+			refused := 'session_expired';
+		ELSIF child.token_hash IS NULL THEN
+			BEGIN
+				INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_at, expires_at)
+					VALUES (auth._opaque_hash(successor), presented.session_id, presented.token_hash, auth._opaque_hash(auth.random_token(32)),
+						now_, now_ + make_interval(secs => auth._seconds('refresh_token_lifetime')));
+			EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
+				child := auth._refresh_child(presented.token_hash);
+				-- deleted with its session meanwhile
+				IF child.token_hash IS NULL THEN
+					refused := 'session_not_found';
+				END IF;
+			END;
+		END IF;
+	END IF;
+	-- Another tab, or an answer that was lost: the same successor.  Unless it is used, or this comes late.
+	IF child.token_hash IS NOT NULL
+		AND ((auth._refresh_child(child.token_hash)).token_hash IS NOT NULL
+			OR auth._seconds('refresh_reuse_grace') = 0
+			OR child.created_at <= now_ - make_interval(secs => auth._seconds('refresh_reuse_grace'))) THEN
+		PERFORM auth._revoke_sessions(session.user_id, 'refresh_token_reuse', presented.session_id);
+		refused := 'refresh_token_already_used';
+	END IF;
+	IF refused IS NOT NULL THEN
+		RETURN auth._turn_away('refresh', CASE refused WHEN 'user_banned' THEN 403 ELSE 401 END, refused,
+			CASE refused
+				WHEN 'user_banned' THEN 'User is banned'
+				WHEN 'session_revoked' THEN 'Session has been revoked'
+				WHEN 'session_expired' THEN 'Session has expired'
+				WHEN 'refresh_token_already_used' THEN 'Invalid refresh token: already used'
+				ELSE 'Session not found'
+			END, NULL, session.user_id, session.tenant_id, presented.session_id);
+	END IF;
+
+	-- Whoever is in no tenant, or not any more, goes on where a login would put him.
+	tenant := session.tenant_id;
+	IF tenant IS NULL OR auth._session_state(NULL, session.user_id, tenant) IS NOT NULL THEN
+		tenant := auth._choose_tenant(session.user_id);
+		BEGIN
+			UPDATE auth.sessions AS s SET tenant_id = tenant WHERE s.id = presented.session_id AND s.tenant_id IS DISTINCT FROM tenant;
+		EXCEPTION WHEN serialization_failure THEN
+			NULL;	-- the next refresh will
+		END;
+	END IF;
+	PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
+	RETURN auth._grant(session.user_id, presented.session_id, tenant, successor);
+END
+$$;
+COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token for the next one and an access token; one that was used before ends its session';
+REVOKE ALL ON FUNCTION auth_api.refresh(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_api.refresh(text) TO anon, authenticated;
+
+CREATE OR REPLACE FUNCTION auth_api.logout(scope text DEFAULT 'local') RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	AS $$
+DECLARE
+	caller CONSTANT uuid := auth.uid();
+	tenant CONSTANT uuid := auth.tenant_id();
+	this CONSTANT uuid := auth.session_id();
+	revoked integer;
+BEGIN
+	IF caller IS NULL THEN
+		RETURN auth._refuse('logout', 401, 'no_authorization', 'Authentication required');
+	END IF;
+	IF scope IS NULL OR scope NOT IN ('local', 'others', 'global') THEN
+		RETURN auth._refuse('logout', 400, 'validation_failed', 'scope must be local, others or global');
+	END IF;
+	-- tokens of other issuers may name no session
+	IF this IS NULL AND scope <> 'global' THEN
+		RETURN auth._refuse('logout', 404, 'session_not_found', 'Session not found');
+	END IF;
+	revoked := auth._revoke_sessions(caller, 'logout',
+		CASE scope WHEN 'local' THEN this END, CASE scope WHEN 'others' THEN this END);
+	PERFORM auth._audit('logout', 'success', NULL, caller, tenant, this, NULL, jsonb_build_object('scope', scope, 'revoked', revoked));
+	RETURN jsonb_build_object('revoked', revoked);
+END
+$$;
+COMMENT ON FUNCTION auth_api.logout(text) IS 'ends this session (local), the others, or all (global), access tokens included: {revoked}';
+REVOKE ALL ON FUNCTION auth_api.logout(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth_api.logout(text) TO anon, authenticated;
