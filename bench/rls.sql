@@ -1,9 +1,10 @@
 -- bench/rls.sql: what the policies of auth.protect cost.
 -- Depends on setup.sql.
 --
--- 200 tenants with 10 000 orders each, one table: ours asks as `authenticated`
--- with a token, plain as the superuser, for whom there are no policies, with the
--- tenant as a constant. So both read the very same pages.
+-- 200 tenants with 10 000 orders each, in one table: ours asks as `authenticated`
+-- with a token; plain as a role with BYPASSRLS, for which there are no policies,
+-- with the tenant as a constant. So both read the very same pages, and both have
+-- their privileges looked up.
 
 \set ON_ERROR_STOP 1
 SET jit = off;
@@ -11,7 +12,11 @@ SET max_parallel_workers_per_gather = 0;
 SET work_mem = '64MB';
 
 CREATE SCHEMA rls;
-GRANT USAGE ON SCHEMA rls, bench TO authenticated;
+CREATE ROLE bench_plain LOGIN BYPASSRLS;
+CREATE ROLE bench_ours LOGIN;
+GRANT authenticated TO bench_ours;
+ALTER ROLE bench_ours SET role = 'authenticated';
+GRANT USAGE ON SCHEMA rls, bench TO authenticated, bench_plain;
 CREATE TABLE rls.customers (id uuid NOT NULL, tenant_id uuid NOT NULL, name text NOT NULL, PRIMARY KEY (id), UNIQUE (tenant_id, id));
 CREATE TABLE rls.orders (id uuid NOT NULL, tenant_id uuid NOT NULL, customer_id uuid NOT NULL, amount integer NOT NULL, note text NOT NULL);
 INSERT INTO rls.customers
@@ -23,7 +28,7 @@ INSERT INTO rls.orders
 ALTER TABLE rls.orders ADD PRIMARY KEY (id);
 SELECT auth.protect('rls.customers');
 SELECT auth.protect('rls.orders');
-GRANT SELECT ON rls.customers, rls.orders TO authenticated;
+GRANT SELECT ON rls.customers, rls.orders TO authenticated, bench_plain;
 VACUUM (ANALYZE) rls.customers, rls.orders;
 
 -- The questions; %s is the tenant for plain, and nothing for ours.
@@ -85,17 +90,17 @@ DECLARE
 	ours_spent float8[] := '{}';
 	plain_spent float8[] := '{}';
 BEGIN
-	PERFORM rls.spent('authenticated', ours, 1, wall), rls.spent('postgres', plain, 1, wall);
+	PERFORM rls.spent('authenticated', ours, 1, wall), rls.spent('bench_plain', plain, 1, wall);
 	FOR round IN 1 .. rounds LOOP
 		IF round % 2 = 0 THEN
-			plain_spent := plain_spent || rls.spent('postgres', plain, times, wall);
+			plain_spent := plain_spent || rls.spent('bench_plain', plain, times, wall);
 		END IF;
 		ours_spent := ours_spent || rls.spent('authenticated', ours, times, wall);
 		IF round % 2 = 1 THEN
-			plain_spent := plain_spent || rls.spent('postgres', plain, times, wall);
+			plain_spent := plain_spent || rls.spent('bench_plain', plain, times, wall);
 		END IF;
 	END LOOP;
-	PERFORM bench.note(subject, ours_spent, plain_spent, times * calls, '<=', target);
+	PERFORM bench.note(subject, ours_spent, plain_spent, times * calls, CASE WHEN target IS NOT NULL THEN '<=' END, target);
 END
 $$;
 
@@ -114,13 +119,13 @@ $$;
 BEGIN;
 SELECT auth.authenticate(token) FROM bench.tokens WHERE auth.jwt_verify(token) ->> 'tenant_id' = bench.uuid('tenant', 1)::text LIMIT 1;
 SELECT bench.demand('both give the same answer to ' || name,
-		rls.answer('authenticated', rls.question(name, NULL)) = rls.answer('postgres', rls.question(name, bench.uuid('tenant', 1)::text)))
+		rls.answer('authenticated', rls.question(name, NULL)) = rls.answer('bench_plain', rls.question(name, bench.uuid('tenant', 1)::text)))
 	FROM unnest(ARRAY['count', 'scan', 'join']) AS name;
 SELECT bench.demand('one tenant is seen', rls.answer('authenticated', rls.question('count', NULL)) = '10000');
 
 SELECT array_agg(bench.uuid('order', n * 200))::text AS ids FROM generate_series(1, 1000) AS n \gset
-SELECT bench.demand('the orders are found', rls.answer('authenticated', format('SELECT rls.lookups_ours(%L)', :'ids')) = rls.answer('postgres', format('SELECT rls.lookups_plain(%L)', :'ids')));
-SELECT rls.compare('point lookup', format('SELECT rls.lookups_ours(%L)', :'ids'), format('SELECT rls.lookups_plain(%L)', :'ids'), 5, 1000, 1.15, 31);
+SELECT bench.demand('the orders are found', rls.answer('authenticated', format('SELECT rls.lookups_ours(%L)', :'ids')) = rls.answer('bench_plain', format('SELECT rls.lookups_plain(%L)', :'ids')));
+SELECT rls.compare('point lookup inside of a function', format('SELECT rls.lookups_ours(%L)', :'ids'), format('SELECT rls.lookups_plain(%L)', :'ids'), 5, 1000, NULL, 31);
 SELECT rls.compare('count of one tenant', rls.question('count', NULL), rls.question('count', bench.uuid('tenant', 1)::text), 20, 1, 1.02, 31);
 SELECT rls.compare('join', rls.question('join', NULL), rls.question('join', bench.uuid('tenant', 1)::text), 5, 1, 1.03, 31);
 SET LOCAL enable_indexscan = off;
@@ -139,7 +144,7 @@ SET LOCAL min_parallel_table_scan_size = 0;
 SET LOCAL min_parallel_index_scan_size = 0;
 SELECT set_config(CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'debug_parallel_query' ELSE 'force_parallel_mode' END, 'on', true);
 SELECT bench.demand('parallel plans give the same answer to ' || name,
-		rls.answer('authenticated', rls.question(name, NULL)) = rls.answer('postgres', rls.question(name, bench.uuid('tenant', 1)::text)))
+		rls.answer('authenticated', rls.question(name, NULL)) = rls.answer('bench_plain', rls.question(name, bench.uuid('tenant', 1)::text)))
 	FROM unnest(ARRAY['count', 'scan', 'join']) AS name;
 SELECT rls.compare('count of one tenant, parallel', rls.question('count', NULL), rls.question('count', bench.uuid('tenant', 1)::text), 5, 1, 1.02, 31, true);
 SELECT rls.compare('join, parallel', rls.question('join', NULL), rls.question('join', bench.uuid('tenant', 1)::text), 3, 1, 1.03, 31, true);
@@ -148,3 +153,29 @@ SET LOCAL enable_indexonlyscan = off;
 SET LOCAL enable_bitmapscan = off;
 SELECT rls.compare('sequential scan, parallel', rls.question('scan', NULL), rls.question('scan', bench.uuid('tenant', 1)::text), 1, 1, 1.05, 31, true);
 COMMIT;
+
+-- Lookups as a client sends them: prepared statements, a hundred to a transaction,
+-- which for ours begins with its token. pgbench sends thirty of each in turn; the
+-- server takes the time, so that only its own work counts.
+RESET ALL;
+CREATE TABLE rls.times (round integer, who name DEFAULT session_user, spent float8);
+GRANT INSERT ON rls.times TO authenticated, bench_plain;
+CREATE FUNCTION rls.transaction(opening text, condition text) RETURNS text
+	LANGUAGE sql AS $$
+	SELECT concat_ws(E'\n', 'BEGIN;', opening, 'SELECT bench.cpu() AS start \gset',
+		repeat(E'\\set n random(1, 10000)\n' || format(
+			E'SELECT * FROM rls.orders WHERE id = md5(''order'' || (:n * 200)::bigint)::uuid %s;\n', condition), 100),
+		'INSERT INTO rls.times (round, spent) VALUES (:round, (bench.cpu() - :start) / 100);', 'COMMIT;')
+$$;
+SELECT current_setting('data_directory') || '/..' AS folder, setting AS bindir FROM pg_config WHERE name = 'BINDIR' \gset
+\set file :folder '/bench_ours.pgbench'
+SELECT rls.transaction(format('SELECT auth.authenticate(%L);', token), '')
+	FROM bench.tokens WHERE auth.jwt_verify(token) ->> 'tenant_id' = bench.uuid('tenant', 1)::text LIMIT 1 \g :file
+\set file :folder '/bench_plain.pgbench'
+SELECT rls.transaction('SELECT 1;', format('AND tenant_id = %L', bench.uuid('tenant', 1))) \g :file
+\set log `cd :'folder' && for round in $(seq 31); do for who in bench_ours bench_plain; do :bindir/pgbench -n -M prepared -t 30 -D round=$round -U $who -f $who.pgbench bench 2>&1 </dev/null | grep -i error; done; done`
+SELECT bench.demand('all lookups were made', count(*) = 31 * 2 * 30) FROM rls.times;
+SELECT bench.note('point lookup', array_agg(ours), array_agg(plain), 1, '<=', 1.15)
+	FROM (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY spent) FILTER (WHERE who = 'bench_ours'),
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY spent) FILTER (WHERE who = 'bench_plain')
+		FROM rls.times WHERE round > 1 GROUP BY round) AS rounds(ours, plain);

@@ -75,12 +75,17 @@ ReturnClaims(FunctionCallInfo fcinfo)
 Datum
 intrex_auth_authenticate(PG_FUNCTION_ARGS)
 {
+	JsonDoc		payload;
+
 	LogGuardMark();
 
 	/* no token is no identity: never the one that was there before */
 	if (PG_ARGISNULL(0))
 		ReportTokenError(STATUS_TOKEN_FORMAT);
-	IdentityAuthenticate(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	IdentityAuthenticate(text_to_cstring(PG_GETARG_TEXT_PP(0)), &payload);
+	(void) IdentityGet();
+	if (payload.count > 0)
+		PG_RETURN_JSONB_P(JsonDocToJsonb(&payload));
 	return ReturnClaims(fcinfo);
 }
 

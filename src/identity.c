@@ -92,6 +92,14 @@ static bool defining_setting = false;
 /* Grows when rows that an identity rests on may have changed in this transaction. */
 static uint64 epoch = 1;
 
+/* Memory that is kept from one token to the next. */
+typedef struct Kept
+{
+	char	   *start;
+	size_t		size;
+	size_t		used;			/* bytes that are to be wiped before it is freed */
+} Kept;
+
 /*
  * The last token that verified in this backend, and under which keys and
  * settings: an equal one needs no second signature check.  A cache of a pure
@@ -99,11 +107,11 @@ static uint64 epoch = 1;
  */
 static struct
 {
-	char	   *token;
-	size_t		length;
-	size_t		signature;		/* where the signature begins */
+	Kept		token;
+	size_t		length;			/* of the token; 0: none is remembered */
+	size_t		signature;		/* where its signature begins */
 	uint64		generation;		/* of key ring and settings, both of which only grow */
-	Identity   *identity;
+	Kept		identity;
 }			last_verified;
 
 /* A part of the identity by its offset. */
@@ -113,38 +121,41 @@ At(const Identity *identity, PartOffset offset)
 	return offset ? (const char *) identity + offset : NULL;
 }
 
-/* Parse a uuid without throwing; only the canonical 36 characters. */
+/* Values of the hexadecimal digits, with a bit that no other character has. */
+#define IS_HEX 0x10
+static const uint8 hex_digits[256] = {
+	['0'] = IS_HEX | 0, ['1'] = IS_HEX | 1, ['2'] = IS_HEX | 2, ['3'] = IS_HEX | 3,
+	['4'] = IS_HEX | 4, ['5'] = IS_HEX | 5, ['6'] = IS_HEX | 6, ['7'] = IS_HEX | 7,
+	['8'] = IS_HEX | 8, ['9'] = IS_HEX | 9,
+	['a'] = IS_HEX | 10, ['b'] = IS_HEX | 11, ['c'] = IS_HEX | 12,
+	['d'] = IS_HEX | 13, ['e'] = IS_HEX | 14, ['f'] = IS_HEX | 15,
+	['A'] = IS_HEX | 10, ['B'] = IS_HEX | 11, ['C'] = IS_HEX | 12,
+	['D'] = IS_HEX | 13, ['E'] = IS_HEX | 14, ['F'] = IS_HEX | 15
+};
+
+/*
+ * Parse a uuid without throwing; only the canonical 36 characters.  By a table
+ * and without a branch on a digit: digits are random, and four uuids of
+ * mispredicted branches would cost a fifth of a verification.
+ */
 static bool
-ParseUuid(const char *text, pg_uuid_t *out)
+ParseUuid(const char *text, size_t length, pg_uuid_t *out)
 {
-	int			n = 0;
+	static const uint8 places[UUID_LEN] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+	const uint8 *p = (const uint8 *) text;
+	uint8		all = IS_HEX;
 
-	for (int i = 0; i < 36; i++)
+	if (length != 36 || p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-')
+		return false;
+	for (int i = 0; i < UUID_LEN; i++)
 	{
-		char		c = text[i];
-		int			digit;
+		uint8		high = hex_digits[p[places[i]]];
+		uint8		low = hex_digits[p[places[i] + 1]];
 
-		if (i == 8 || i == 13 || i == 18 || i == 23)
-		{
-			if (c != '-')
-				return false;
-			continue;
-		}
-		if (c >= '0' && c <= '9')
-			digit = c - '0';
-		else if (c >= 'a' && c <= 'f')
-			digit = c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			digit = c - 'A' + 10;
-		else
-			return false;
-		if (n % 2 == 0)
-			out->data[n / 2] = (unsigned char) (digit << 4);
-		else
-			out->data[n / 2] |= (unsigned char) digit;
-		n++;
+		all &= high & low;
+		out->data[i] = (unsigned char) (high << 4 | (low & 15));
 	}
-	return text[36] == '\0';
+	return all == IS_HEX;
 }
 
 /* Append a claim as a NUL-terminated string; returns its offset, 0 when absent. */
@@ -170,14 +181,21 @@ PutString(Identity *identity, size_t *used, const JsonDoc *doc, int token, PartO
 static Status
 PutUuid(const JsonDoc *doc, int token, pg_uuid_t *out, bool *present)
 {
-	char		text[64];
-	Status		status;
+	const JsonToken *string = &doc->tokens[token];
+	const char *text = doc->text + string->start;
+	size_t		length = string->length;
+	char		unescaped[64];
 
 	*present = false;
 	if (token < 0)
 		return STATUS_OK;
-	status = JsonString(doc, token, text, sizeof(text), NULL);
-	if (status != STATUS_OK || !ParseUuid(text, out))
+	if (string->escaped)
+	{
+		if (JsonString(doc, token, unescaped, sizeof(unescaped), &length) != STATUS_OK)
+			return STATUS_CLAIM_TYPE;
+		text = unescaped;
+	}
+	if (string->type != JSON_STRING || !ParseUuid(text, length, out))
 		return STATUS_CLAIM_TYPE;
 	*present = true;
 	return STATUS_OK;
@@ -210,31 +228,38 @@ PutUnits(Identity *identity, size_t *used, const JsonDoc *doc, int token)
 	return STATUS_OK;
 }
 
+/* Units that the claims name. */
+static uint32
+UnitCount(const VerifiedToken *token)
+{
+	int			unit_ids = token->claims.unit_ids;
+
+	return unit_ids < 0 ? 0 : token->doc.tokens[unit_ids].count;
+}
+
+/* Bytes that MakeIdentity() may need: every claim fits twice over, being a part of the payload. */
+static size_t
+IdentitySize(const VerifiedToken *token)
+{
+	return sizeof(Identity) + 2 * token->payload_length + 64 +
+		UnitCount(token) * sizeof(pg_uuid_t);
+}
+
 /*
- * Make the identity of a payload, in one allocation that guc.c can free.
+ * Make the identity of a payload, in one flat piece of IdentitySize() bytes.
  * sub may be no uuid (then uid() is NULL); the other ids are ours and must be.
  */
 static Status
-MakeIdentity(const VerifiedToken *token, Identity **out)
+MakeIdentity(const VerifiedToken *token, Identity *identity)
 {
 	const Claims *claims = &token->claims;
 	const JsonDoc *doc = &token->doc;
-	Identity   *identity;
 	Status		status;
 	size_t		used = sizeof(Identity);
-	uint32		unit_count = claims->unit_ids < 0 ? 0 : doc->tokens[claims->unit_ids].count;
 	bool		present;
 
-	/* every claim fits twice over: each string is a part of the payload */
-	size_t		size = sizeof(Identity) + 2 * token->payload_length + 64 +
-		unit_count * sizeof(pg_uuid_t);
-
-	*out = NULL;
-	identity = GucMalloc(size);
-	if (identity == NULL)
-		return STATUS_MEMORY;
 	memset(identity, 0, sizeof(Identity));
-	identity->size = size;
+	identity->size = IdentitySize(token);
 	identity->expires_at = (claims->exp -
 							((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY)) * USECS_PER_SEC;
 
@@ -260,14 +285,11 @@ MakeIdentity(const VerifiedToken *token, Identity **out)
 	if (status == STATUS_OK)
 		status = PutUnits(identity, &used, doc, claims->unit_ids);
 	if (status != STATUS_OK)
-	{
-		GucFree(identity);
 		return status;
-	}
 	if (PutUuid(doc, claims->sub, &identity->user, &present) == STATUS_OK)
 		identity->has_user = present;
 	identity->is_admin = identity->role && strcmp(At(identity, identity->role), ADMIN_ROLE) == 0;
-	*out = identity;
+	identity->size = used;
 	return STATUS_OK;
 }
 
@@ -282,6 +304,21 @@ CopyIdentity(const Identity *identity)
 	return copy;
 }
 
+/* Make room in kept memory. */
+static bool
+Keep(Kept *kept, size_t size)
+{
+	if (kept->size >= size)
+		return true;
+	SecureFree(kept->start, kept->used);
+	kept->used = 0;
+	kept->size = TYPEALIGN(1024, size);
+	kept->start = malloc(kept->size);
+	if (kept->start == NULL)
+		kept->size = 0;
+	return kept->start != NULL;
+}
+
 /*
  * Is it, byte for byte, the token that verified last, under the same keys and
  * settings?  The signature, which is what an attacker lacks, is compared first
@@ -292,68 +329,75 @@ IsLastVerified(const char *token, size_t length)
 {
 	size_t		signature = last_verified.signature;
 
-	return last_verified.identity != NULL &&
-		last_verified.length == length &&
+	return length > 0 && last_verified.length == length &&
 		KeyringGet(false) != NULL &&
 		last_verified.generation == KeyringGeneration() + SettingsGeneration() &&
-		ConstantTimeEqual(last_verified.token + signature, token + signature, length - signature) &&
-		memcmp(last_verified.token, token, signature) == 0;
+		ConstantTimeEqual(last_verified.token.start + signature, token + signature,
+						  length - signature) &&
+		memcmp(last_verified.token.start, token, signature) == 0;
 }
 
-/* Remember a token that verified; failing to is no harm. */
+/* Remember the token of the kept identity; failing to is no harm. */
 static void
-RememberVerified(const char *token, size_t length, const Identity *identity)
+RememberVerified(const char *token, size_t length)
 {
-	if (last_verified.token != NULL)
-		SecureFree(last_verified.token, last_verified.length);
-	free(last_verified.identity);
-	last_verified.token = malloc(length);
-	last_verified.identity = malloc(identity->size);
-	if (last_verified.token == NULL || last_verified.identity == NULL)
-	{
-		free(last_verified.token);
-		free(last_verified.identity);
-		memset(&last_verified, 0, sizeof(last_verified));
+	Kept	   *kept = &last_verified.token;
+
+	if (!Keep(kept, length))
 		return;
-	}
-	memcpy(last_verified.token, token, length);
-	memcpy(last_verified.identity, identity, identity->size);
+	memcpy(kept->start, token, length);
+	/* that overwrites the former token, but for what it was longer */
+	if (kept->used > length)
+		SecureWipe(kept->start + length, kept->used - length);
+	kept->used = length;
 	last_verified.length = length;
 	last_verified.signature = (size_t) (strrchr(token, '.') - token);
 	last_verified.generation = KeyringGeneration() + SettingsGeneration();
 }
 
-/* From a token to its identity: signature, claims, and what we demand of a context. */
+/*
+ * From a token to its identity: signature, claims, and what we demand of a
+ * context.  The identity is good until the next call.  doc becomes the payload,
+ * good as long, or is empty when the token did not have to be read.
+ */
 static Status
-VerifyIdentity(const char *token, Identity **out)
+VerifyIdentity(const char *token, const Identity **out, JsonDoc *doc)
 {
 	size_t		length = strlen(token);
 	VerifiedToken verified;
+	Identity   *identity;
 	Status		status;
 
 	*out = NULL;
+	*doc = (JsonDoc) {0};
 	if (IsLastVerified(token, length))
 	{
-		if (last_verified.identity->expires_at <= GetCurrentTimestamp())
+		identity = (Identity *) last_verified.identity.start;
+		if (identity->expires_at <= GetCurrentTimestamp())
 			return STATUS_CLAIM_EXPIRED;
-		*out = CopyIdentity(last_verified.identity);
-		return *out ? STATUS_OK : STATUS_MEMORY;
+		*out = identity;
+		return STATUS_OK;
 	}
 
 	status = TokenVerify(token, length, &verified);
-	if (status == STATUS_OK)
-		status = MakeIdentity(&verified, out);
+	if (status != STATUS_OK)
+		return status;
+
+	/* from here on the kept identity is another one */
+	last_verified.length = 0;
+	if (!Keep(&last_verified.identity, IdentitySize(&verified)))
+		return STATUS_MEMORY;
+	identity = (Identity *) last_verified.identity.start;
+	status = MakeIdentity(&verified, identity);
 	if (status != STATUS_OK)
 		return status;
 
 	/* with the session check on, nobody without a session has an identity */
-	if (setting_session_check && !((*out)->has_session && (*out)->has_user))
-	{
-		GucFree(*out);
-		*out = NULL;
+	if (setting_session_check && !(identity->has_session && identity->has_user))
 		return STATUS_CLAIM_MISSING;
-	}
-	RememberVerified(token, length, *out);
+	RememberVerified(token, length);
+	*out = identity;
+	*doc = verified.doc;
 	return STATUS_OK;
 }
 
@@ -361,14 +405,15 @@ VerifyIdentity(const char *token, Identity **out)
 static bool
 ReplaceValue(char **newval, const char *prefix, const char *token)
 {
-	size_t		length = strlen(*newval);
-	size_t		size = strlen(prefix) + strlen(token) + 1;
-	char	   *value = GucMalloc(size);
+	size_t		prefix_length = strlen(prefix);
+	size_t		token_length = strlen(token);
+	char	   *value = GucMalloc(prefix_length + token_length + 1);
 
 	if (value == NULL)
 		return false;
-	snprintf(value, size, "%s%s", prefix, token);
-	SecureWipe(*newval, length);
+	memcpy(value, prefix, prefix_length);
+	memcpy(value + prefix_length, token, token_length + 1);
+	SecureWipe(*newval, strlen(*newval));
 	GucFree(*newval);
 	*newval = value;
 	return true;
@@ -434,10 +479,14 @@ RestoreInWorker(char **newval, void **extra)
 	if (strcmp(*newval, POISONED_VALUE) == 0)
 		return Poison(newval, extra);
 	set_in = strtoul(*newval, &token, 10);
-	if (*token != ':' ||
-		TokenRead(token + 1, strlen(token + 1), &verified) != STATUS_OK ||
-		MakeIdentity(&verified, &identity) != STATUS_OK)
+	if (*token != ':' || TokenRead(token + 1, strlen(token + 1), &verified) != STATUS_OK)
 		return Poison(newval, extra);
+	identity = GucMalloc(IdentitySize(&verified));
+	if (identity == NULL || MakeIdentity(&verified, identity) != STATUS_OK)
+	{
+		GucFree(identity);
+		return Poison(newval, extra);
+	}
 	identity->set_in = (LocalTransactionId) set_in;
 	*extra = identity;
 	return true;
@@ -453,9 +502,13 @@ RestoreInWorker(char **newval, void **extra)
 static bool
 CheckToken(char **newval, void **extra, GucSource source)
 {
+	const Identity *verified;
 	Identity   *identity;
+	LocalTransactionId set_in;
+	JsonDoc		ignored;
 	Status		status;
 	char		prefix[16];
+	int			prefix_length;
 
 	if (*newval == NULL || **newval == '\0')
 		return true;
@@ -474,7 +527,7 @@ CheckToken(char **newval, void **extra, GucSource source)
 	if (source < PGC_S_CLIENT)
 		return Poison(newval, extra);
 
-	status = VerifyIdentity(*newval, &identity);
+	status = VerifyIdentity(*newval, &verified, &ignored);
 	if (status != STATUS_OK)
 	{
 		if (source < PGC_S_INTERACTIVE || defining_setting)
@@ -488,14 +541,17 @@ CheckToken(char **newval, void **extra, GucSource source)
 	 * so of another client of the pooler: it counts as an earlier one's.  In a
 	 * worker, a SET clause of a function sets it for what the worker does.
 	 */
-	identity->set_in = defining_setting ? InvalidLocalTransactionId : LeaderTransaction();
-	snprintf(prefix, sizeof(prefix), "%u:", identity->set_in);
-	if (!ReplaceValue(newval, prefix, *newval))
+	set_in = defining_setting ? InvalidLocalTransactionId : LeaderTransaction();
+	prefix_length = pg_ultoa_n(set_in, prefix);
+	strcpy(prefix + prefix_length, ":");
+	identity = CopyIdentity(verified);
+	if (identity == NULL || !ReplaceValue(newval, prefix, *newval))
 	{
 		GucFree(identity);
 		WordRefusal(STATUS_MEMORY);
 		return false;
 	}
+	identity->set_in = set_in;
 	*extra = identity;
 	return true;
 }
@@ -557,7 +613,7 @@ Judge(Identity *identity, Liveness *liveness)
 }
 
 /* Raise why an identity does not hold. */
-static void pg_attribute_noreturn()
+static _Noreturn void
 RaiseRefusal(Refusal refusal, Liveness liveness)
 {
 	switch (refusal)
@@ -692,18 +748,17 @@ IdentityPayload(const Identity *identity, const char **text, size_t *length)
 
 /* From a token to the context of this transaction; raises. */
 void
-IdentityAuthenticate(const char *token)
+IdentityAuthenticate(const char *token, JsonDoc *payload)
 {
-	Identity   *identity;
+	const Identity *verified;
 	Status		status;
 
 	/* verified here for the error's sake; setting it then costs no second check */
-	status = VerifyIdentity(token, &identity);
+	status = VerifyIdentity(token, &verified, payload);
 	if (status == STATUS_KEY_NONE)
 		ReportKeyringError();
 	if (status != STATUS_OK)
 		ReportTokenError(status);
-	GucFree(identity);
 	(void) set_config_option(TOKEN_SETTING, token, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
 }

@@ -8,6 +8,8 @@
 
 #include "utils/uuid.h"
 
+#include "core/json.h"
+
 /* The identity of a verified token: one flat allocation, owned by guc.c. */
 typedef struct Identity Identity;
 
@@ -38,7 +40,11 @@ extern int	IdentityUnits(const Identity *identity, const pg_uuid_t **units);
 /* The payload of the token: JSON text. */
 extern void IdentityPayload(const Identity *identity, const char **text, size_t *length);
 
-/* Verify a token and make it the context of this transaction; raises 28000. */
-extern void IdentityAuthenticate(const char *token);
+/*
+ * Verify a token and make it the context of this transaction; raises 28000.
+ * payload becomes its parsed payload, good until the next token is verified, or
+ * is empty (count 0) when there was no need to parse it.
+ */
+extern void IdentityAuthenticate(const char *token, JsonDoc *payload);
 
 #endif							/* IDENTITY_H */

@@ -147,7 +147,7 @@ KeyFileRead(const char *path, FileStamp *stamp, char **text, size_t *length)
 }
 
 /* Report a failed step of writing, after removing the temporary file. */
-static void pg_attribute_noreturn()
+static _Noreturn void
 WriteFailed(const char *temporary, const char *path)
 {
 	int			saved_errno = errno;

@@ -109,7 +109,7 @@ ReportSecurityEvent(const char *event, const char *reason)
 }
 
 /* The error that PostgREST turns into 401 with WWW-Authenticate (postgrest.md). */
-static void pg_attribute_noreturn()
+static _Noreturn void
 RaisePostgrest401(const char *code, const char *message, const char *detail, const char *hint)
 {
 	StringInfoData body;

@@ -13,16 +13,16 @@
 #include "core/status.h"
 
 /* A token that does not verify: 28000 "invalid token", the reason in DETAIL; never returns. */
-extern void ReportTokenError(Status status) pg_attribute_noreturn();
+extern _Noreturn void ReportTokenError(Status status);
 
 /* Like it for identity errors that have no core status (revoked session and the like). */
-extern void ReportUnauthenticated(const char *code, const char *detail, const char *hint) pg_attribute_noreturn();
+extern _Noreturn void ReportUnauthenticated(const char *code, const char *detail, const char *hint);
 
 /* Any other failed core call; what names the argument or thing ("password", "sealed value"). */
-extern void ReportCoreError(Status status, const char *what) pg_attribute_noreturn();
+extern _Noreturn void ReportCoreError(Status status, const char *what);
 
 /* The key ring cannot be used: 58P01, 42501 or F0000 with the path and a hint. */
-extern void ReportKeyringError(void) pg_attribute_noreturn();
+extern _Noreturn void ReportKeyringError(void);
 
 /*
  * One structured line in the server log (never to the client), for what is

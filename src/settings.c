@@ -130,8 +130,10 @@ int			setting_login_limit_pair = 10;
 
 /*
  * Attempts a minute per address, over all identifiers: password spraying.  Many
- * users behind one address share it.  Not applied where the address is unknown
- * (Unix-socket connections without trusted proxies).
+ * users behind one address share it; an IPv6 address counts as its /64 network.
+ * Not applied where the address is unknown (Unix-socket connections without
+ * trusted proxies).  With trusted proxies, requests whose header cannot be used
+ * count together as one address.
  */
 int			setting_login_limit_address = 100;
 
@@ -143,14 +145,16 @@ int			setting_login_limit_identifier = 50;
 
 /*
  * Failures in a row after which an identifier is closed until a reset or an
- * administrator opens it (NIST 800-63B §5.2.2: no more than 100).
+ * administrator opens it (NIST 800-63B §5.2.2: no more than 100).  Counters are
+ * keyed by the ring's derivation key: rotating that one opens what was closed.
  */
 int			setting_login_max_failures = 100;
 
 /*
  * Password hashes computed at the same time, over the whole server; more are
- * answered 503.  It keeps a flood of logins from starving the database: set it
- * near the number of cores that you would give to logins.
+ * answered 503 after waiting half a second.  It keeps a flood of logins from
+ * starving the database: set it near the number of cores that you would give to
+ * logins.
  */
 int			setting_max_concurrent_hashes = 16;
 

@@ -44,22 +44,25 @@ typedef struct ClaimRule
 	{#name, NAME_KEY(#name, sizeof(#name) - 1), CLAIM_TIME, \
 	 offsetof(Claims, name), offsetof(Claims, has_ ## name)}
 
-/* Every claim that we read, in the order in which we write them. */
+/*
+ * Every claim that we read, in the order in which our tokens have them: that of
+ * jsonb, shorter names first.
+ */
 static const ClaimRule rules[] = {
-	RULE(iss, CLAIM_STRING),
+	RULE(aal, CLAIM_STRING),
 	RULE(aud, CLAIM_AUDIENCE),
+	RULE_TIME(exp),
+	RULE_TIME(iat),
+	RULE(iss, CLAIM_STRING),
+	RULE(jti, CLAIM_STRING),
+	RULE_TIME(nbf),
 	RULE(sub, CLAIM_STRING),
 	RULE(role, CLAIM_STRING),
-	RULE_TIME(iat),
-	RULE_TIME(nbf),
-	RULE_TIME(exp),
-	RULE(jti, CLAIM_STRING),
-	RULE(session_id, CLAIM_STRING),
-	RULE(tenant_id, CLAIM_STRING_OR_NULL),
-	RULE(tenant_role, CLAIM_STRING_OR_NULL),
-	RULE(unit_ids, CLAIM_STRINGS),
 	RULE(email, CLAIM_STRING_OR_NULL),
-	RULE(aal, CLAIM_STRING),
+	RULE(unit_ids, CLAIM_STRINGS),
+	RULE(tenant_id, CLAIM_STRING_OR_NULL),
+	RULE(session_id, CLAIM_STRING),
+	RULE(tenant_role, CLAIM_STRING_OR_NULL),
 };
 
 #define RULES (sizeof(rules) / sizeof(rules[0]))

@@ -9,7 +9,8 @@
 
 BEGIN;
 \i :include
-SELECT plan(113);
+SELECT pg_temp.clean() \g /dev/null
+SELECT plan(102);
 
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob', 'ban', 'une', 'nil', 'odd']) AS n \g /dev/null
 UPDATE auth.users SET email_verified_at = now() WHERE email IN ('ann@accounts.example', 'ban@accounts.example');
@@ -186,33 +187,42 @@ SELECT auth.user_unlock(pg_temp.u(:'stranger' || '-known')) \g /dev/null
 SELECT is(pg_temp.say(format('login(%L, %L)', :'stranger' || '-known@accounts.example', 'password of known')), 'ok', 'an administrator opens it');
 SET LOCAL intrex_auth.login_max_failures = 100;
 
--- settings of the caller change nothing
-SET LOCAL "DateStyle" = 'German, DMY';
-SET LOCAL "TimeZone" = 'Asia/Kathmandu';
-SET LOCAL "IntervalStyle" = 'iso_8601';
-SET LOCAL bytea_output = 'escape';
-SET LOCAL extra_float_digits = -15;
-SET LOCAL quote_all_identifiers = on;
-SET LOCAL row_security = off;
-SET LOCAL standard_conforming_strings = off;
-SET LOCAL transform_null_equals = on;
-CREATE TEMPORARY TABLE users AS SELECT 'ann@accounts.example' AS email, NULL::text AS password_hash;
-CREATE FUNCTION pg_temp.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'infinity'::timestamptz $$;
-SET LOCAL search_path = pg_temp, public, pg_catalog;
-SELECT public.is(pg_temp.say($$login('ann@accounts.example', 'password of ann')$$), 'ok', 'hostile settings: the right password');
-SELECT public.is(pg_temp.hashes($$login('nobody@accounts.example', 'password of ann')$$), '401 invalid_credentials, hashes: 1', 'hostile settings: an unknown user');
-SELECT public.is(pg_temp.hashes($$login('annaaccounts.example', 'x')$$), '401 invalid_credentials, hashes: 1', 'hostile settings: no address');
-SELECT public.is(pg_temp.verdict(pg_temp.refresh(pg_temp.login('ann@accounts.example'))), 'ok', 'hostile settings: refresh');
-RESET search_path;
+-- a guess that cannot be counted is not made
+SELECT is(pg_temp.read_only($$login('ann@accounts.example', 'password of ann')$$), '25006 | cannot execute auth._throttle() in a read-only transaction', 'read only');
+SELECT is(pg_temp.read_only($$login('', '')$$), '400 validation_failed', 'what is refused before that writes a line of the log instead of a row');
+
 SELECT * FROM finish();
 ROLLBACK;
 
--- transactions that cannot write, or that serialize
-BEGIN READ ONLY;
-SELECT set_config('client_min_messages', 'warning', true) \g /dev/null
-\set VERBOSITY verbose
-\set ON_ERROR_STOP 0
-\echo # a guess that cannot be counted is not made
-SELECT auth_api.login('ann@accounts.example', 'x');
+-- Settings of the caller change nothing: in a new session, before anything is parsed.
+\connect
+\set QUIET 1
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SET "DateStyle" = 'German, DMY';
+SET "TimeZone" = 'Asia/Kathmandu';
+SET "IntervalStyle" = 'iso_8601';
+SET bytea_output = 'escape';
+SET extra_float_digits = -15;
+SET quote_all_identifiers = on;
+SET row_security = off;
+SET transform_null_equals = on;
+SET default_transaction_isolation = 'serializable';
+BEGIN;
+\i :include
+SELECT pg_temp.clean() \g /dev/null
+SELECT plan(8);
+SELECT pg_temp.user_('ann') \g /dev/null
+CREATE TEMPORARY TABLE users AS SELECT 'ann@accounts.example' AS email, NULL::text AS password_hash;
+CREATE FUNCTION pg_temp.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'infinity'::timestamptz $$;
+SET LOCAL search_path = pg_temp, public, pg_catalog;
+SELECT is(pg_temp.hashes($$login('ann@accounts.example', 'password of ann')$$), 'ok, hashes: 1', 'hostile settings: the right password');
+SELECT is(pg_temp.hashes($$login('nobody@accounts.example', 'password of ann')$$), '401 invalid_credentials, hashes: 1', 'an unknown user');
+SELECT is(pg_temp.hashes($$login('annaaccounts.example', 'x')$$), '401 invalid_credentials, hashes: 1', 'no address');
+SELECT is(pg_temp.hashes($$register('new@accounts.example', 'password of new', 'New', '+49 30 123456', 'accounts new')$$), 'ok, hashes: 1', 'register');
+SELECT is(pg_temp.say($$register('new user@accounts.example', 'password of new')$$), '400 validation_failed', 'an address that is none');
+SELECT is(pg_temp.verdict(pg_temp.refresh(pg_temp.login('ann@accounts.example'))), 'ok', 'refresh');
+SELECT is(pg_temp.as_user(pg_temp.login('ann@accounts.example') ->> 'access_token'), 'ann@accounts.example', 'the token');
+SELECT is(pg_temp.call('me()', 'authenticated') #>> '{user,email}', 'ann@accounts.example', 'me');
+SELECT * FROM finish();
 ROLLBACK;
-\echo # SQLSTATE :LAST_ERROR_SQLSTATE

@@ -50,7 +50,7 @@ my $story = q(
 );
 
 # what the story prints, and the SQLSTATE that ends it
-sub tell
+sub told_with
 {
 	my ($options) = @_;
 	local $ENV{PGOPTIONS} = $options;
@@ -58,7 +58,7 @@ sub tell
 	return "$out\n$err" =~ s/^psql:<stdin>:\d+: //mgr;
 }
 
-my $expected = tell('');
+my $expected = told_with('');
 is($expected, join("\n", '"invalid_credentials"', 900, 43, 'bo@example.com', 1, 'bo@example.com', 'f', '', "ERROR:  28000"), 'the story');
 
 for my $setting (
@@ -87,10 +87,9 @@ for my $setting (
 	'xmlbinary=hex',
 	'transform_null_equals=on',
 	'array_nulls=off',
-	'lc_messages=C',
 	'client_min_messages=error')
 {
-	my $told = tell(join(' ', map { "-c $_" } split(/(?<!\\) /, $setting)));
+	my $told = told_with(join(' ', map { "-c $_" } split(/(?<!\\) /, $setting)));
 
 	if ($setting =~ /row_security=off/)
 	{
@@ -102,7 +101,7 @@ for my $setting (
 }
 
 # read-only: nothing is checked that cannot be counted
-my $read_only = tell('-c default_transaction_read_only=on');
+my $read_only = told_with('-c default_transaction_read_only=on');
 like($read_only, qr/^ERROR:  25006/m, 'read-only: a clean refusal');
 unlike($read_only, qr/invalid_credentials/, 'read-only: no guess is answered');
 

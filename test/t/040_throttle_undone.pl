@@ -27,11 +27,19 @@ my %ways = (
 );
 for my $way (sort keys %ways)
 {
-	my ($identifier) = $ways{$way} =~ /guess\('(\w+)'\)/;
+	my ($name) = $ways{$way} =~ /guess\('(\w+)'\)/;
 
 	$node->psql('postgres', $ways{$way}) for (1 .. 8);
 	is(passed($node), 5, "$way: five guesses got through");
-	cmp_ok($node->safe_psql('postgres', "SELECT guess('$identifier')"), '>', 0, "$way: the next is refused");
+	cmp_ok($node->safe_psql('postgres', "SELECT guess('$name')"), '>', 0, "$way: the next is refused");
+
+	# the same at the endpoint, as the role that PostgREST has for strangers
+	my $login = $ways{$way} =~ s/guess\('\w+'\)/auth_api.login('$name\@example.com', 'wrong password')/r;
+	my $right = "SET ROLE anon; SELECT coalesce(l ->> 'token_type', l -> 'error' ->> 'code') FROM auth_api.login('$name\@example.com', 'right password') AS l";
+	$node->safe_psql('postgres', "SELECT auth.user_create('$name\@example.com', 'right password')");
+	is($node->safe_psql('postgres', $right), 'bearer', "$way: the right password is right");
+	$node->psql('postgres', "SET ROLE anon; $login") for (1 .. 8);
+	is($node->safe_psql('postgres', $right), 'over_request_rate_limit', "$way: after eight wrong ones it comes too late");
 }
 
 # a client that hangs up inside its transaction, and one whose backend is killed

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use File::Find;
 use FindBin;
 use lib $FindBin::RealBin;
 use Guess;
@@ -28,6 +29,7 @@ my $node = guess_server('secrets',
 	'auto_explain.log_nested_statements = on',
 	'auto_explain.log_verbose = on');
 $node->safe_psql('postgres', q{
+	SELECT auth.user_create('anna@example.com', 'right password');
 	CREATE TABLE notes (body text);
 	CREATE FUNCTION public.sign_in(email text, password text) RETURNS boolean LANGUAGE plpgsql AS $$
 	BEGIN
@@ -86,6 +88,24 @@ for my $mode ('extended', 'prepared')
 	hides('the token', "SELECT set_config('intrex_auth.token', :secret::text, true);\n", $mode, qr/ERROR/);
 	hides('authenticate', "SELECT auth.authenticate(:secret::text);\n", $mode, qr/ERROR: +28000/);
 
+	# the endpoints, and what administrators call
+	my $access = $node->safe_psql('postgres', q{SELECT auth_api.login('anna@example.com', 'right password') ->> 'access_token'});
+	hides($_->[0], "BEGIN;\n$_->[1];\nROLLBACK;\n", $mode, $hidden)
+	  for (
+		[ 'login',               q{SELECT auth_api.login('anna@example.com', :secret::text)} ],
+		[ 'login with a name',   q{SELECT auth_api.login(password => :secret::text, email => 'nobody@example.com')} ],
+		[ 'register',            q{SELECT auth_api.register('new@example.com', 'long enough ' || :secret::text)} ],
+		[ 'register, refused',   q{SELECT auth_api.register('anna@example.com', 'long enough ' || :secret::text)} ],
+		[ 'refresh',             q{SELECT auth_api.refresh(:secret::text)} ],
+		[ 'change_password',     qq{SELECT auth.authenticate('$access');\nSELECT auth_api.change_password('right password', 'long enough ' || :secret::text)} ],
+		[ 'user_create',         q{SELECT auth.user_create('new@example.com', 'long enough ' || :secret::text)} ],
+		[ 'user_set_password',   q{SELECT auth.user_set_password(id, 'long enough ' || :secret::text) FROM auth.users} ],
+		[ 'secret_encrypt',      q{SELECT auth.secret_encrypt(:secret::text, 'context')} ],
+		[ 'secret_decrypt',      q{SELECT auth.secret_decrypt(auth.secret_encrypt(:secret::text, 'context'), 'context')} ],
+		[ 'jwt_verify',          q{SELECT auth.jwt_verify(:secret::text)} ],
+		[ 'key_import',          q{SELECT auth.key_import('JWT_SECRET', 'thirty-two characters, at least ' || :secret::text)} ],
+	  );
+
 	# a wrapper names nothing of ours; it is known from its first run on
 	$log = hides('a wrapper, the second time',
 		"SELECT public.sign_in('anna\@example.com', :harmless::text);\nSELECT public.sign_in('anna\@example.com', :secret::text);\n", $mode, $hidden);
@@ -109,6 +129,17 @@ $node->safe_psql('postgres', q{CREATE TABLE account (hash text CHECK (false))});
 my $log = log_of(sub { $node->psql('postgres', q{INSERT INTO account SELECT auth.password_hash('x')}) });
 like($log, qr/ERROR: +23514/, 'a check constraint fails');
 unlike($log, qr/\$2b\$04/, 'no password hash in the log');
+
+# nor is any of it in tables, indexes or WAL
+$node->safe_psql('postgres', 'CHECKPOINT');
+my @stored;
+find({ no_chdir => 1, wanted => sub { push @stored, $_ if -f $_ && PostgreSQL::Test::Utils::slurp_file($_) =~ /canary\d{4}/ } },
+	map { $node->data_dir . "/$_" } qw(base global pg_wal pg_stat));
+is_deeply(\@stored, [], 'no secret in the data directory');
+is($node->safe_psql('postgres', q{INSERT INTO notes VALUES ('canary' || '0000') RETURNING 1; CHECKPOINT}), '1', 'a text that is stored');
+find({ no_chdir => 1, wanted => sub { push @stored, $_ if -f $_ && PostgreSQL::Test::Utils::slurp_file($_) =~ /canary0000/ } },
+	map { $node->data_dir . "/$_" } qw(base pg_wal));
+cmp_ok(scalar(@stored), '>=', 2, 'is found in the table and in the WAL');
 
 # what has nothing to do with secrets is logged as ever
 $log = log_of(sub { $node->psql('postgres', q{SELECT auth.uid(); SELECT auth.user_id(), 'visible1' FROM nowhere; SELECT 'visible2'}) });
