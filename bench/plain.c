@@ -176,11 +176,9 @@ static Span
 ArgumentSpan(FunctionCallInfo fcinfo, int number)
 {
 	text	   *argument = PG_GETARG_TEXT_PP(number);
+	Span		span = {VARDATA_ANY(argument), VARSIZE_ANY_EXHDR(argument)};
 
-	return (Span)
-	{
-		VARDATA_ANY(argument), VARSIZE_ANY_EXHDR(argument)
-	};
+	return span;
 }
 
 /* SQL function: bench.plain_verify(token text) returns boolean: the signature alone */

@@ -178,6 +178,7 @@ COMMENT ON COLUMN auth.audit_log.details IS 'never a secret';
 REVOKE ALL ON TABLE auth.audit_log FROM PUBLIC;
 GRANT SELECT ON auth.audit_log TO auth_admin;
 SELECT pg_extension_config_dump('auth.audit_log', '');
+COMMENT ON SEQUENCE auth.audit_log_id_seq IS 'numbers the audit log; gaps are transactions that were rolled back';
 SELECT pg_extension_config_dump('auth.audit_log_id_seq', '');
 
 CREATE TABLE auth.audit_seals (
@@ -198,6 +199,7 @@ COMMENT ON COLUMN auth.audit_seals.previous IS 'digest of the seal before; empty
 REVOKE ALL ON TABLE auth.audit_seals FROM PUBLIC;
 GRANT SELECT ON auth.audit_seals TO auth_admin;
 SELECT pg_extension_config_dump('auth.audit_seals', '');
+COMMENT ON SEQUENCE auth.audit_seals_id_seq IS 'numbers the seals of the audit log';
 SELECT pg_extension_config_dump('auth.audit_seals_id_seq', '');
 
 -- The functions are in 35_secret.sql.

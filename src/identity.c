@@ -56,14 +56,14 @@ struct Identity
 	pg_uuid_t	user;
 	pg_uuid_t	tenant;
 	pg_uuid_t	session;
-	PartOffset		subject;
-	PartOffset		role;
-	PartOffset		email;
-	PartOffset		tenant_role;
-	PartOffset		aal;
-	PartOffset		units;
+	PartOffset	subject;
+	PartOffset	role;
+	PartOffset	email;
+	PartOffset	tenant_role;
+	PartOffset	aal;
+	PartOffset	units;
 	int			unit_count;
-	PartOffset		payload;
+	PartOffset	payload;
 	size_t		payload_length;
 
 	/* what was found to hold, and for how long that is good */
@@ -124,13 +124,13 @@ At(const Identity *identity, PartOffset offset)
 /* Values of the hexadecimal digits, with a bit that no other character has. */
 #define IS_HEX 0x10
 static const uint8 hex_digits[256] = {
-	['0'] = IS_HEX | 0, ['1'] = IS_HEX | 1, ['2'] = IS_HEX | 2, ['3'] = IS_HEX | 3,
-	['4'] = IS_HEX | 4, ['5'] = IS_HEX | 5, ['6'] = IS_HEX | 6, ['7'] = IS_HEX | 7,
-	['8'] = IS_HEX | 8, ['9'] = IS_HEX | 9,
-	['a'] = IS_HEX | 10, ['b'] = IS_HEX | 11, ['c'] = IS_HEX | 12,
-	['d'] = IS_HEX | 13, ['e'] = IS_HEX | 14, ['f'] = IS_HEX | 15,
-	['A'] = IS_HEX | 10, ['B'] = IS_HEX | 11, ['C'] = IS_HEX | 12,
-	['D'] = IS_HEX | 13, ['E'] = IS_HEX | 14, ['F'] = IS_HEX | 15
+	['0'] = IS_HEX | 0,['1'] = IS_HEX | 1,['2'] = IS_HEX | 2,['3'] = IS_HEX | 3,
+	['4'] = IS_HEX | 4,['5'] = IS_HEX | 5,['6'] = IS_HEX | 6,['7'] = IS_HEX | 7,
+	['8'] = IS_HEX | 8,['9'] = IS_HEX | 9,
+	['a'] = IS_HEX | 10,['b'] = IS_HEX | 11,['c'] = IS_HEX | 12,
+	['d'] = IS_HEX | 13,['e'] = IS_HEX | 14,['f'] = IS_HEX | 15,
+	['A'] = IS_HEX | 10,['B'] = IS_HEX | 11,['C'] = IS_HEX | 12,
+	['D'] = IS_HEX | 13,['E'] = IS_HEX | 14,['F'] = IS_HEX | 15
 };
 
 /*

@@ -2,8 +2,8 @@
  * src/liveness.c: session, user and membership as they are now.
  *
  * Depends on the columns of auth.sessions, users and memberships by number (see
- * sql/10_tables.sql).  Three index look-ups through systable_beginscan() with no
- * snapshot given: it takes a fresh one each time, so that revocations count at
+ * sql/10_tables.sql).  Three index look-ups through systable_beginscan() with a
+ * fresh snapshot as catalogs are read with, so that revocations count at
  * REPEATABLE READ; it is legal in parallel workers and on standbys; no ACL and
  * no user switch is involved.
  */
@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -143,7 +144,7 @@ typedef struct Lookup
 
 /* Look up a row by one or two uuid columns of a primary key. */
 static void
-LookupBegin(Lookup *lookup, const TableOids *oids,
+LookupBegin(Lookup *lookup, const TableOids *oids, Snapshot snapshot,
 			const pg_uuid_t *first, const pg_uuid_t *second)
 {
 	ScanKeyData key[2];
@@ -152,7 +153,7 @@ LookupBegin(Lookup *lookup, const TableOids *oids,
 	if (second != NULL)
 		ScanKeyInit(&key[1], 2, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(second));
 	lookup->table = table_open(oids->table, AccessShareLock);
-	lookup->scan = systable_beginscan(lookup->table, oids->index, true, NULL,
+	lookup->scan = systable_beginscan(lookup->table, oids->index, true, snapshot,
 									  second != NULL ? 2 : 1, key);
 	lookup->row = systable_getnext(lookup->scan);
 }
@@ -174,14 +175,14 @@ Column(const Lookup *lookup, int number, bool *isnull)
 
 /* Is the session there, this user's, not revoked and not over? */
 static Liveness
-LookAtSession(const pg_uuid_t *session, const pg_uuid_t *user)
+LookAtSession(Snapshot snapshot, const pg_uuid_t *session, const pg_uuid_t *user)
 {
 	Lookup		lookup;
 	Liveness	outcome = LIVE_NO_SESSION;
 	Datum		value;
 	bool		isnull;
 
-	LookupBegin(&lookup, &sessions, session, NULL);
+	LookupBegin(&lookup, &sessions, snapshot, session, NULL);
 	if (HeapTupleIsValid(lookup.row))
 	{
 		value = Column(&lookup, SESSION_USER_ID, &isnull);
@@ -208,14 +209,14 @@ LookAtSession(const pg_uuid_t *session, const pg_uuid_t *user)
 
 /* Is the user there, not banned, and an administrator if that is claimed? */
 static Liveness
-LookAtUser(const pg_uuid_t *user, bool as_admin)
+LookAtUser(Snapshot snapshot, const pg_uuid_t *user, bool as_admin)
 {
 	Lookup		lookup;
 	Liveness	outcome = LIVE_NO_USER;
 	Datum		value;
 	bool		isnull;
 
-	LookupBegin(&lookup, &users, user, NULL);
+	LookupBegin(&lookup, &users, snapshot, user, NULL);
 	if (HeapTupleIsValid(lookup.row))
 	{
 		value = Column(&lookup, USER_BANNED_UNTIL, &isnull);
@@ -240,36 +241,37 @@ CopyUnits(Datum value, Membership *membership)
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	const uint8 *not_null = ARR_NULLBITMAP(array);
+	const char *next = ARR_DATA_PTR(array);
 	pg_uuid_t  *units;
-	ArrayIterator iterator;
-	Datum		element;
-	bool		isnull;
 
 	membership->unit_count = 0;
 	membership->units = NULL;
 	if (count == 0)
 		return;
 	units = MemoryContextAlloc(TopTransactionContext, sizeof(pg_uuid_t) * count);
-	iterator = array_create_iterator(array, 0, NULL);
-	while (array_iterate(iterator, &element, &isnull))
+	/* uuids have a fixed length and no alignment; a NULL takes no room */
+	for (int i = 0; i < count; i++)
 	{
-		if (!isnull)
-			units[membership->unit_count++] = *DatumGetUUIDP(element);
+		if (not_null != NULL && (not_null[i / 8] & (1 << i % 8)) == 0)
+			continue;
+		memcpy(&units[membership->unit_count++], next, UUID_LEN);
+		next += UUID_LEN;
 	}
-	array_free_iterator(iterator);
 	membership->units = units;
 }
 
 /* Is the user a member of the tenant, and as what? */
 static Liveness
-LookAtMembership(const pg_uuid_t *tenant, const pg_uuid_t *user, Membership *membership)
+LookAtMembership(Snapshot snapshot, const pg_uuid_t *tenant, const pg_uuid_t *user,
+				 Membership *membership)
 {
 	Lookup		lookup;
 	Liveness	outcome = LIVE_NOT_MEMBER;
 	Datum		value;
 	bool		isnull;
 
-	LookupBegin(&lookup, &memberships, tenant, user);
+	LookupBegin(&lookup, &memberships, snapshot, tenant, user);
 	if (HeapTupleIsValid(lookup.row))
 	{
 		value = Column(&lookup, MEMBERSHIP_ROLE, &isnull);
@@ -289,21 +291,23 @@ Liveness
 LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user, const pg_uuid_t *tenant,
 			 bool as_admin, Membership *membership)
 {
-	Liveness	outcome;
+	Liveness	outcome = LIVE;
+	Snapshot	snapshot;
 
 	memset(membership, 0, sizeof(*membership));
 	if (!KnowOids())
 		return LIVE_NOT_INSTALLED;
+
+	/* what systable_beginscan() would take for itself, once for the three */
+	snapshot = RegisterSnapshot(GetCatalogSnapshot(sessions.table));
 	if (session != NULL)
-	{
-		outcome = LookAtSession(session, user);
-		if (outcome != LIVE)
-			return outcome;
-	}
-	outcome = LookAtUser(user, as_admin);
-	if (outcome != LIVE || tenant == NULL)
-		return outcome;
-	return LookAtMembership(tenant, user, membership);
+		outcome = LookAtSession(snapshot, session, user);
+	if (outcome == LIVE)
+		outcome = LookAtUser(snapshot, user, as_admin);
+	if (outcome == LIVE && tenant != NULL)
+		outcome = LookAtMembership(snapshot, tenant, user, membership);
+	UnregisterSnapshot(snapshot);
+	return outcome;
 }
 
 /* Hear of changes to the tables themselves. */

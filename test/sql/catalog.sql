@@ -37,6 +37,14 @@ JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.
 WHERE e.extname = 'intrex_auth' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
 ORDER BY c.oid::regclass::text COLLATE "C";
 
+\echo # columns with rights of their own: column | may do what
+SELECT concat_ws(' | ', a.attrelid::regclass || '.' || a.attname,
+	(SELECT string_agg(CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END || ' ' || x.privilege_type, ', ' ORDER BY x.grantee::regrole::text, x.privilege_type)
+		FROM aclexplode(a.attacl) AS x))
+FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+WHERE c.relnamespace IN ('auth'::regnamespace, 'auth_api'::regnamespace) AND a.attacl IS NOT NULL
+ORDER BY (a.attrelid::regclass || '.' || a.attname) COLLATE "C";
+
 \echo # schemas: name | owner | rights
 SELECT concat_ws(' | ', n.nspname, n.nspowner::regrole,
 	(SELECT string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END || ' ' || a.privilege_type, ', ' ORDER BY a.grantee::regrole::text, a.privilege_type)
@@ -47,9 +55,10 @@ FROM pg_namespace AS n WHERE n.nspname IN ('auth', 'auth_api') ORDER BY n.nspnam
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
 FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
 WHERE e.extname = 'intrex_auth' AND d.deptype = 'e' AND d.classid NOT IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_type'::regclass)
-ORDER BY 1 COLLATE "C";
+ORDER BY pg_describe_object(d.classid, d.objid, d.objsubid) COLLATE "C";
 
 \echo # settings: name | context
+LOAD 'intrex_auth';
 SELECT concat_ws(' | ', name, context) FROM pg_settings WHERE name LIKE 'intrex_auth.%' OR name = 'app.current_tenant' ORDER BY name COLLATE "C";
 
 BEGIN;

@@ -10,7 +10,7 @@
 \i :include
 SELECT pg_temp.clean() \g /dev/null
 
-SELECT plan(45);
+SELECT plan(40);
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob']) AS n \g /dev/null
 
 SELECT pg_temp.login('ann@accounts.example') AS a1, pg_temp.login('ann@accounts.example') AS a2, pg_temp.login('ann@accounts.example') AS a3,

@@ -5,7 +5,7 @@
 \pset tuples_only true
 
 BEGIN;
-SELECT plan(58);
+SELECT plan(57);
 SET LOCAL client_min_messages = warning;
 
 -- seal and open

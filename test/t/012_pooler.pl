@@ -134,7 +134,7 @@ is(raw_query($two, 'SET search_path = context_test; SELECT who(), sees()'), 'nob
 
 # What client one took out of the protected tables itself stays where it put it:
 # temporary tables and held cursors are rows, not questions (PgBouncer: DISCARD ALL).
-is(raw_query($two, 'SELECT count(*) FROM notes_temp'), '3', 'rows copied into a temporary table are not protected any more');
+is(raw_query($two, 'RESET ROLE; SELECT count(*) FROM notes_temp'), '3', 'rows copied into a temporary table are not protected any more');
 
 close($_) for $one, $two;
 $pooler->signal('TERM');
