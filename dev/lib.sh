@@ -100,6 +100,7 @@ choose_state()
 	then
 		die "$STATE belongs to somebody else"
 	fi
+	[ -w "$STATE" ] || die "$STATE was made by another user; have it removed first"
 }
 
 # Set everything up for the functions below.

@@ -12,9 +12,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "commands/extension.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -100,35 +98,34 @@ ForgetOids(Datum arg, Oid relid)
 		oids_known = false;
 }
 
-/*
- * Find a table and its primary key by name.  In a database without the
- * extension anybody may own a schema of that name, and columns that are not
- * what their numbers say: only a member of the extension counts.
- */
+/* Find a table and its primary key by name. */
 static bool
-FindOids(TableOids *oids, Oid namespace, Oid extension)
+FindOids(TableOids *oids, Oid namespace)
 {
 	oids->table = get_relname_relid(oids->table_name, namespace);
 	oids->index = get_relname_relid(oids->index_name, namespace);
-	return OidIsValid(oids->table) && OidIsValid(oids->index) &&
-		getExtensionOfObject(RelationRelationId, oids->table) == extension;
+	return OidIsValid(oids->table) && OidIsValid(oids->index);
 }
 
-/* Know all tables, or return false: the extension is not in this database. */
+/*
+ * Know all tables, or return false: the extension is not in this database.
+ * There anybody may own a schema of that name, with tables whose columns are not
+ * what their numbers say.
+ */
 static bool
 KnowOids(void)
 {
 	Oid			namespace;
-	Oid			extension;
 
 	if (oids_known)
 		return true;
+	if (!OidIsValid(get_extension_oid("intrex_auth", true)))
+		return false;
 	namespace = get_namespace_oid("auth", true);
-	extension = get_extension_oid("intrex_auth", true);
-	if (!OidIsValid(namespace) || !OidIsValid(extension) ||
-		!FindOids(&sessions, namespace, extension) ||
-		!FindOids(&users, namespace, extension) ||
-		!FindOids(&memberships, namespace, extension))
+	if (!OidIsValid(namespace) ||
+		!FindOids(&sessions, namespace) ||
+		!FindOids(&users, namespace) ||
+		!FindOids(&memberships, namespace))
 		return false;
 	oids_known = true;
 	return true;
@@ -235,6 +232,29 @@ LookAtUser(Snapshot snapshot, const pg_uuid_t *user, bool as_admin)
 	return outcome;
 }
 
+/*
+ * Units that were copied for the whole transaction; the former copy if it is the
+ * same, so that a transaction that looks a million times does not grow.
+ */
+static const pg_uuid_t *
+KeepUnits(pg_uuid_t *units, int count)
+{
+	static LocalTransactionId kept_in = InvalidLocalTransactionId;
+	static pg_uuid_t *kept;
+	static int	kept_count;
+
+	if (kept_in == ProcLxid(MyProc) && kept_count == count &&
+		memcmp(kept, units, sizeof(pg_uuid_t) * count) == 0)
+	{
+		pfree(units);
+		return kept;
+	}
+	kept = units;
+	kept_count = count;
+	kept_in = ProcLxid(MyProc);
+	return kept;
+}
+
 /* Copy the units of a membership to where the whole transaction can read them. */
 static void
 CopyUnits(Datum value, Membership *membership)
@@ -258,7 +278,7 @@ CopyUnits(Datum value, Membership *membership)
 		memcpy(&units[membership->unit_count++], next, UUID_LEN);
 		next += UUID_LEN;
 	}
-	membership->units = units;
+	membership->units = KeepUnits(units, membership->unit_count);
 }
 
 /* Is the user a member of the tenant, and as what? */

@@ -9,7 +9,7 @@
 \set include_end :abs_srcdir '/include/identities_end.psql'
 \i :include
 
-SELECT plan(156);
+SELECT plan(161);
 
 -- nobody
 SELECT is(who(), 'nobody', 'without a token there is nobody');
@@ -179,6 +179,29 @@ ALTER SYSTEM SET intrex_auth.token = 'canary-canary-canary';
 SELECT is(:'LAST_ERROR_SQLSTATE', '55P02'::text, 'ALTER SYSTEM is refused');
 SELECT is_empty($$SELECT * FROM pg_db_role_setting WHERE setconfig::text LIKE '%intrex_auth.token%'$$, 'nothing is stored');
 SELECT lives_ok($$ALTER FUNCTION name(uuid) SET intrex_auth.token = ''$$, 'a function may be told to run as nobody');
+
+-- a token that was just accepted is not accepted under other settings
+CREATE FUNCTION attempt_under(token text, setting text, value text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	former text := current_setting(setting);
+	answer text := attempt(token);
+BEGIN
+	PERFORM set_config(setting, value, true);
+	answer := concat_ws(' > ', answer, attempt(token));
+	PERFORM set_config(setting, former, true);
+	RETURN answer;
+END
+$$;
+SELECT is(attempt_under(:'anna', setting, value), 'accepted > 28000 ' || code, 'just accepted, then ' || setting || ' changes')
+	FROM (VALUES
+			('intrex_auth.issuer', 'https://elsewhere.example', 'wrong_issuer'),
+			('intrex_auth.audience', 'elsewhere', 'wrong_audience'),
+			('intrex_auth.api_roles', 'anon', 'wrong_role'),
+			('intrex_auth.max_token_lifetime', '60', 'lifetime_too_long')) s (setting, value, code);
+BEGIN;
+SET LOCAL intrex_auth.session_check = off;
+SELECT is(attempt_under(token('anna', '{"session_id": null}'), 'intrex_auth.session_check', 'on'), 'accepted > 28000 missing_claim', 'just accepted without a session, then session_check is turned on');
+COMMIT;
 
 -- the roles that a token may name are a setting of superusers
 BEGIN;
