@@ -79,9 +79,11 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	-- one statement, because two tables may have changed names
 	SELECT 'registration', format(
-		'UPDATE auth.protected_tables SET schema_name = %L, table_name = %L, tenant_column = %L WHERE id = %L',
-		n.nspname, c.relname, a.attname, p.id)
+		'UPDATE auth.protected_tables p SET schema_name = v.schema_name, table_name = v.table_name, tenant_column = v.tenant_column'
+		' FROM (VALUES %s) v (id, schema_name, table_name, tenant_column) WHERE p.id = v.id::uuid',
+		string_agg(format('(%L, %L, %L, %L)', p.id, n.nspname, c.relname, a.attname), ', ' ORDER BY n.nspname, c.relname))
 	FROM auth.protected_tables p
 	JOIN pg_trigger t ON left(encode(t.tgargs, 'escape'), 36) = p.id::text
 		AND t.tgfoid = 'auth.tenant_immutable()'::regprocedure AND t.tgparentid = 0
@@ -91,11 +93,12 @@ AS $$
 		AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
 	WHERE (p.schema_name, p.table_name, p.tenant_column) IS DISTINCT FROM (n.nspname, c.relname, a.attname)
-		-- a copy of a protected table bears the id of the original: no renaming
+		-- a copy of a protected table may bear the id of the original: no renaming
 		AND (SELECT count(DISTINCT o.tgrelid) FROM pg_trigger o
 			WHERE o.tgfoid = t.tgfoid AND o.tgargs = t.tgargs AND o.tgparentid = 0) = 1
+	HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION auth._protect_renamed() IS 'Internal: statements that bring auth.protected_tables up to date with renamed tables';
+COMMENT ON FUNCTION auth._protect_renamed() IS 'Internal: the statement that brings auth.protected_tables up to date with renamed tables';
 REVOKE ALL ON FUNCTION auth._protect_renamed() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_renamed() TO auth_admin;
 
@@ -424,6 +427,7 @@ RETURNS TABLE (object text, statement text)
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
 	relation regclass;

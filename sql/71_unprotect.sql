@@ -80,6 +80,7 @@ RETURNS TABLE (object text, statement text)
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
 	relation regclass;

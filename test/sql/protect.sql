@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(76);
+SELECT plan(79);
 
 CREATE SCHEMA app;
 SET LOCAL search_path = app, public;
@@ -122,6 +122,9 @@ SELECT is((SELECT string_agg(format('%s %s', grantee, privilege_type), ', ' ORDE
 	'privileges that policies do not reach are gone, the others are not');
 SELECT is(warnings('protect(''t'')'), '', 'nothing to warn of');
 SELECT is(steps('protect(''t'')'), '', 'a second call does nothing');
+SET LOCAL quote_all_identifiers = on;
+SELECT is(steps('protect(''t'')'), '', 'also when names are quoted');
+SET LOCAL quote_all_identifiers = off;
 
 -- what somebody took away comes back, and that alone
 ALTER TABLE t NO FORCE ROW LEVEL SECURITY;
@@ -170,11 +173,24 @@ ALTER TABLE renamed RENAME COLUMN tenant_id TO company_id;
 CREATE SCHEMA elsewhere;
 ALTER TABLE renamed SET SCHEMA elsewhere;
 SELECT is(steps('protect(''elsewhere.renamed'', tenant_column => ''company_id'')'),
-	$$registration: UPDATE auth.protected_tables SET schema_name = 'elsewhere', table_name = 'renamed', tenant_column = 'company_id' WHERE id = 'ID'$$,
+	$$registration: UPDATE auth.protected_tables p SET schema_name = v.schema_name, table_name = v.table_name, tenant_column = v.tenant_column FROM (VALUES ('ID', 'elsewhere', 'renamed', 'company_id')) v (id, schema_name, table_name, tenant_column) WHERE p.id = v.id::uuid$$,
 	'an entry follows its table and its column');
 SELECT is((SELECT format('%s %s %s %s', schema_name, table_name, resource, tenant_column) FROM auth.protected_tables), 'elsewhere renamed thing company_id', 'with all that it holds');
+CREATE TABLE other (company_id uuid NOT NULL);
+SELECT count(*) FROM auth.protect('other', 'other thing', 'company_id') \gset ignored_
+ALTER TABLE other RENAME TO swapped;
+ALTER TABLE elsewhere.renamed SET SCHEMA app;
+ALTER TABLE renamed RENAME TO other;
+ALTER TABLE swapped RENAME TO renamed;
+ALTER TABLE renamed SET SCHEMA elsewhere;
+SELECT matches(steps('protect(''other'', tenant_column => ''company_id'')'), '^registration: UPDATE [^\n]*$', 'two tables that changed names');
+SELECT is((SELECT string_agg(concat_ws(' ', schema_name, table_name, resource), ', ' ORDER BY table_name) FROM auth.protected_tables), 'app other thing, elsewhere renamed other thing', 'have changed entries');
+DROP TABLE elsewhere.renamed;
+DELETE FROM auth.protected_tables WHERE table_name = 'renamed';
+ALTER TABLE other RENAME TO renamed;
+ALTER TABLE renamed SET SCHEMA elsewhere;
 CREATE TABLE copied (LIKE elsewhere.renamed INCLUDING ALL);
-SELECT matches(steps('protect(''copied'', tenant_column => ''company_id'')'), '^registration: INSERT', 'a copy has an entry of its own');
+SELECT matches(steps('protect(''copied'', tenant_column => ''company_id'')'), 'registration: INSERT [^\n]*''copied''', 'a copy has an entry of its own');
 CREATE TABLE t2 (id int, tenant_id uuid NOT NULL);
 SELECT count(*) FROM auth.protect('t2') \gset ignored_
 DROP TABLE t2;
@@ -188,7 +204,7 @@ ALTER TABLE elsewhere.renamed SET SCHEMA app;
 ALTER TABLE renamed RENAME TO t;
 ALTER TABLE t RENAME COLUMN company_id TO tenant_id;
 ALTER TABLE t DROP unit_id, DROP owner_id, DROP assignee_id;
-SELECT is(regexp_replace(steps('unprotect(''t'')'), E' (WHERE|SET)[^\n]*', '', 'g'),
+SELECT is(regexp_replace(steps('unprotect(''t'')'), E' (WHERE|p SET)[^\n]*', '', 'g'),
 $$registration: UPDATE auth.protected_tables
 policy: DROP POLICY intrex_auth_delete ON app.t
 policy: DROP POLICY intrex_auth_insert ON app.t

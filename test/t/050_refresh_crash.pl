@@ -18,7 +18,8 @@ use Time::HiRes qw(sleep time);
 
 use constant { CLIENTS => 8, BACKEND_KILLS => 8, SERVER_KILLS => 5 };
 
-my $node = new_server('crash', 'fsync = on', 'restart_after_crash = on', 'intrex_auth.login_limit_pair = 1000');
+# a grace time that a slow machine does not exceed
+my $node = new_server('crash', 'fsync = on', 'restart_after_crash = on', 'intrex_auth.refresh_reuse_grace = 600');
 my $ledgers = PostgreSQL::Test::Utils::tempdir();
 my $connection = 'host=' . $node->host . ' port=' . $node->port . ' dbname=postgres application_name=client';
 
