@@ -178,43 +178,8 @@ COMMENT ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid
 REVOKE ALL ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid[], boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._grant(user_id uuid, session_id uuid, tenant_id uuid, refresh_token text, not_after bigint DEFAULT NULL) RETURNS jsonb
-	LANGUAGE plpgsql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS $$
-DECLARE
-	issued_at CONSTANT bigint := floor(extract(epoch FROM clock_timestamp()));
-	-- a token that lives longer than any may would be refused
-	ends_at CONSTANT bigint := least(issued_at + auth._seconds('access_token_lifetime'), issued_at + auth._seconds('max_token_lifetime'), not_after);
-	facts record;
-	answer jsonb;
-BEGIN
-	SELECT u.email, u.name, u.email_verified_at, u.is_super_admin, s.aal, s.amr, m.role, m.unit_ids
-		INTO STRICT facts
-		FROM auth.users AS u
-		JOIN auth.sessions AS s ON s.user_id = u.id
-		LEFT JOIN auth.memberships AS m ON m.user_id = u.id AND m.tenant_id = _grant.tenant_id
-		WHERE u.id = _grant.user_id AND s.id = _grant.session_id;
-	answer := jsonb_build_object(
-		'access_token', auth.jwt_sign(jsonb_strip_nulls(jsonb_build_object(
-			'sub', user_id,
-			'role', CASE WHEN facts.is_super_admin THEN 'auth_platform' ELSE 'authenticated' END,
-			'session_id', session_id,
-			'tenant_id', tenant_id,
-			'tenant_role', facts.role,
-			'unit_ids', facts.unit_ids,
-			'email', facts.email,
-			'aal', facts.aal,
-			'amr', facts.amr,
-			'iat', issued_at,
-			'exp', ends_at))),
-		'token_type', 'bearer',
-		'expires_in', ends_at - issued_at,
-		'expires_at', ends_at,
-		'user', auth._grant_user(user_id, facts.email, facts.email_verified_at IS NOT NULL, facts.name, facts.role,
-			tenant_id, facts.unit_ids, facts.is_super_admin));
-	RETURN CASE WHEN refresh_token IS NULL THEN answer ELSE answer || jsonb_build_object('refresh_token', refresh_token) END;
-END
-$$;
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_grant';
 COMMENT ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint) IS 'what a client gets: a signed access token, the refresh token unless NULL, and the user; not_after bounds exp (epoch seconds)';
 REVOKE ALL ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint) FROM PUBLIC;
 

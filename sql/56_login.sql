@@ -79,6 +79,12 @@ COMMENT ON FUNCTION auth_api.login(text, text, uuid) IS 'logs in by password: a 
 REVOKE ALL ON FUNCTION auth_api.login(text, text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.login(text, text, uuid) TO anon, authenticated;
 
+CREATE OR REPLACE FUNCTION auth._refresh_rotate(refresh_token text, tenant_id uuid DEFAULT NULL, settled boolean DEFAULT false) RETURNS jsonb
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_refresh_rotate';
+COMMENT ON FUNCTION auth._refresh_rotate(text, uuid, boolean) IS 'exchanges a refresh token that is good and unused: grant and audit row; NULL when it is not, or when the tenant is not clear (settled: it is tenant_id); raises 23505 when another transaction is first';
+REVOKE ALL ON FUNCTION auth._refresh_rotate(text, uuid, boolean) FROM PUBLIC;
+
 -- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
 -- REPEATABLE READ: what another transaction did meanwhile shows as 23505, and
 -- through the look-ups, which take a snapshot of their own.
@@ -88,13 +94,23 @@ CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RET
 	AS $$
 DECLARE
 	now_ CONSTANT timestamptz := clock_timestamp();
+	answer jsonb;
 	presented auth.refresh_tokens;
 	child auth.refresh_tokens;
 	session record;
 	refused text;
-	successor text;
 	tenant uuid;
 BEGIN
+	BEGIN
+		answer := auth._refresh_rotate(refresh_token);
+		IF answer IS NOT NULL THEN
+			RETURN answer;
+		END IF;
+	EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
+		NULL;	-- another use was first, or the session is gone: as it shows now
+	END;
+
+	-- Anything but the usual.
 	IF coalesce(refresh_token, '') = '' THEN
 		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
 	END IF;
@@ -103,34 +119,19 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN auth._turn_away('refresh', 401, 'refresh_token_not_found', 'Invalid refresh token');
 	END IF;
-
 	refused := auth._session_state(presented.session_id, session.user_id, NULL);
-	IF refused IS NULL THEN
-		successor := auth._refresh_successor(presented.salt, refresh_token);
-		child := auth._refresh_child(presented.token_hash);
-		IF child.token_hash IS NULL AND presented.expires_at <= now_ THEN
-			refused := 'session_expired';
-		ELSIF child.token_hash IS NULL THEN
-			BEGIN
-				INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_at, expires_at)
-					VALUES (auth._opaque_hash(successor), presented.session_id, presented.token_hash, auth._opaque_hash(auth.random_token(32)),
-						now_, now_ + make_interval(secs => auth._seconds('refresh_token_lifetime')));
-			EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
-				child := auth._refresh_child(presented.token_hash);
-				-- deleted with its session meanwhile
-				IF child.token_hash IS NULL THEN
-					refused := 'session_not_found';
-				END IF;
-			END;
-		END IF;
-	END IF;
-	-- Another tab, or an answer that was lost: the same successor.  Unless it is used, or this comes late.
-	IF child.token_hash IS NOT NULL
-		AND ((auth._refresh_child(child.token_hash)).token_hash IS NOT NULL
-			OR auth._seconds('refresh_reuse_grace') = 0
-			OR child.created_at <= now_ - make_interval(secs => auth._seconds('refresh_reuse_grace'))) THEN
+	child := auth._refresh_child(presented.token_hash);
+	tenant := session.tenant_id;
+	IF refused IS NULL AND child.token_hash IS NULL AND presented.expires_at <= now_ THEN
+		refused := 'session_expired';
+	ELSIF refused IS NULL AND (auth._seconds('refresh_reuse_grace') = 0
+			OR child.created_at <= now_ - make_interval(secs => auth._seconds('refresh_reuse_grace'))
+			OR (auth._refresh_child(child.token_hash)).token_hash IS NOT NULL) THEN
 		PERFORM auth._revoke_sessions(session.user_id, 'refresh_token_reuse', presented.session_id);
 		refused := 'refresh_token_already_used';
+	ELSIF refused IS NULL AND (tenant IS NULL OR auth._session_state(NULL, session.user_id, tenant) IS NOT NULL) THEN
+		-- whoever is in no tenant, or not any more, goes on where a login would put him
+		tenant := auth._choose_tenant(session.user_id);
 	END IF;
 	IF refused IS NOT NULL THEN
 		RETURN auth._turn_away('refresh', CASE refused WHEN 'user_banned' THEN 403 ELSE 401 END, refused,
@@ -142,21 +143,6 @@ BEGIN
 				ELSE 'Session not found'
 			END, NULL, session.user_id, session.tenant_id, presented.session_id);
 	END IF;
-
-	-- Whoever is in no tenant, or not any more, goes on where a login would put him.
-	tenant := session.tenant_id;
-	IF tenant IS NULL OR auth._session_state(NULL, session.user_id, tenant) IS NOT NULL THEN
-		tenant := auth._choose_tenant(session.user_id);
-		BEGIN
-			UPDATE auth.sessions AS s SET tenant_id = tenant WHERE s.id = presented.session_id AND s.tenant_id IS DISTINCT FROM tenant;
-		EXCEPTION WHEN serialization_failure THEN
-			NULL;	-- the next refresh will
-		END;
-	END IF;
-	PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
-	RETURN auth._grant(session.user_id, presented.session_id, tenant, successor);
-END
-$$;
 COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token for the next one and an access token; one that was used before ends its session';
 REVOKE ALL ON FUNCTION auth_api.refresh(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.refresh(text) TO anon, authenticated;

@@ -181,14 +181,17 @@ PutString(Identity *identity, size_t *used, const JsonDoc *doc, int token, PartO
 static Status
 PutUuid(const JsonDoc *doc, int token, pg_uuid_t *out, bool *present)
 {
-	const JsonToken *string = &doc->tokens[token];
-	const char *text = doc->text + string->start;
-	size_t		length = string->length;
+	const JsonToken *string;
+	const char *text;
+	size_t		length;
 	char		unescaped[64];
 
 	*present = false;
 	if (token < 0)
 		return STATUS_OK;
+	string = &doc->tokens[token];
+	text = doc->text + string->start;
+	length = string->length;
 	if (string->escaped)
 	{
 		if (JsonString(doc, token, unescaped, sizeof(unescaped), &length) != STATUS_OK)

@@ -13,6 +13,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('revocation');
 $node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', 'wal_receiver_status_interval = 1');
 $node->start;
 identities($node, 'postgres');
 my $parallel = worker_setting($node);

@@ -1,0 +1,295 @@
+/*
+ * src/rotate.c: the rotation of a refresh token, where all is as it usually is.
+ *
+ * Depends on the columns of auth.refresh_tokens and auth.sessions by number
+ * (sql/10_tables.sql), on liveness.c and grant.c.  It is what clients do most, so
+ * it is one C call with one statement in it; whatever is not usual (a token that
+ * is unknown, used or late, a session that has ended) is left to the flow in
+ * sql/56_login.sql, which is slower and says why.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "grant.h"
+#include "logguard.h"
+#include "report.h"
+#include "settings.h"
+
+#include "core/base64url.h"
+#include "core/hmac.h"
+#include "core/mem.h"
+
+SQL_FUNCTION(intrex_auth_refresh_rotate);
+
+#define TOKEN_BYTES 32
+#define TOKEN_CHARS 43
+#define HASH_BYTES 32
+
+/* column numbers */
+enum
+{
+	TOKEN_HASH = 1,
+	TOKEN_SESSION_ID = 2,
+	TOKEN_PARENT = 3,
+	TOKEN_SALT = 4,
+	TOKEN_EXPIRES_AT = 6,
+	SESSION_ID = 1,
+	SESSION_USER_ID = 2,
+	SESSION_TENANT_ID = 3,
+	MEMBERSHIP_USER_ID = 2
+};
+
+/* One statement for the two rows; both are there or none. */
+static const char *const rotate_statement =
+"WITH rotation AS ("
+"	INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_at, expires_at)"
+"	VALUES ($1, $2, $3, $4, $5, $6)) "
+"INSERT INTO auth.audit_log (event, outcome, user_id, tenant_id, session_id, address) "
+"VALUES ('refresh', 'success', $7, $8, $2, auth.client_address())";
+
+#define ROTATE_ARGUMENTS 8
+
+static SPIPlanPtr rotate_plan = NULL;
+
+/* A rotation on its way. */
+typedef struct Rotation
+{
+	bytea	   *parent;			/* hash of the token that was presented */
+	pg_uuid_t	session;
+	pg_uuid_t	user;
+	pg_uuid_t	tenant;
+	bool		has_tenant;
+	Membership	membership;
+	char		successor[TOKEN_CHARS + 1];
+	bytea	   *hash;			/* of the successor */
+} Rotation;
+
+/* An open look-up of rows by one column, with a snapshot taken now. */
+typedef struct Lookup
+{
+	Relation	table;
+	SysScanDesc scan;
+	HeapTuple	row;
+} Lookup;
+
+/* Look up the first row whose column equals a value. */
+static bool
+LookupBegin(Lookup *lookup, const char *table_name, const char *index_name,
+			int column, Oid equal, Datum value)
+{
+	Oid			namespace = get_namespace_oid("auth", false);
+	ScanKeyData key;
+
+	lookup->table = table_open(get_relname_relid(table_name, namespace), AccessShareLock);
+	ScanKeyInit(&key, (AttrNumber) column, BTEqualStrategyNumber, equal, value);
+	lookup->scan = systable_beginscan(lookup->table, get_relname_relid(index_name, namespace),
+									  true, NULL, 1, &key);
+	lookup->row = systable_getnext(lookup->scan);
+	return HeapTupleIsValid(lookup->row);
+}
+
+/* End a look-up. */
+static void
+LookupEnd(Lookup *lookup)
+{
+	systable_endscan(lookup->scan);
+	table_close(lookup->table, AccessShareLock);
+}
+
+/* A column of the row. */
+static Datum
+Column(const Lookup *lookup, int number, bool *isnull)
+{
+	return heap_getattr(lookup->row, number, RelationGetDescr(lookup->table), isnull);
+}
+
+/* Is there such a row? */
+static bool
+Exists(const char *table_name, const char *index_name, int column, Oid equal, Datum value)
+{
+	Lookup		lookup;
+	bool		found = LookupBegin(&lookup, table_name, index_name, column, equal, value);
+
+	LookupEnd(&lookup);
+	return found;
+}
+
+/* SHA-256 as a bytea. */
+static bytea *
+HashToken(const uint8 *token)
+{
+	bytea	   *hash = palloc(VARHDRSZ + HASH_BYTES);
+	Status		status = Sha256(token, TOKEN_BYTES, (uint8 *) VARDATA(hash));
+
+	if (status != STATUS_OK)
+		ReportCoreError(status, "token");
+	SET_VARSIZE(hash, VARHDRSZ + HASH_BYTES);
+	return hash;
+}
+
+/* The token that follows, and its hash: HMAC of the token under the salt of its row. */
+static void
+MakeSuccessor(Rotation *rotation, const uint8 *token, const bytea *salt)
+{
+	uint8		mac[HASH_MAX_BYTES];
+	Status		status = HmacOnce(HASH_SHA256, VARDATA_ANY(salt), VARSIZE_ANY_EXHDR(salt),
+								  token, TOKEN_BYTES, mac);
+
+	if (status != STATUS_OK)
+		ReportCoreError(status, "token");
+	(void) Base64UrlEncode(mac, TOKEN_BYTES, rotation->successor);
+	rotation->successor[TOKEN_CHARS] = '\0';
+	rotation->hash = HashToken(mac);
+	SecureWipe(mac, sizeof(mac));
+}
+
+/* Is the token known, not expired and not used?  Then the rotation gets parent, session and successor. */
+static bool
+FindToken(Rotation *rotation, const uint8 *token)
+{
+	Lookup		lookup;
+	bool		isnull;
+	bool		good = false;
+
+	rotation->parent = HashToken(token);
+	if (LookupBegin(&lookup, "refresh_tokens", "refresh_tokens_pkey", TOKEN_HASH, F_BYTEAEQ,
+					PointerGetDatum(rotation->parent)))
+	{
+		rotation->session = *DatumGetUUIDP(Column(&lookup, TOKEN_SESSION_ID, &isnull));
+		MakeSuccessor(rotation, token, DatumGetByteaPP(Column(&lookup, TOKEN_SALT, &isnull)));
+		good = DatumGetTimestampTz(Column(&lookup, TOKEN_EXPIRES_AT, &isnull)) > GetCurrentTimestamp();
+	}
+	LookupEnd(&lookup);
+	return good && !Exists("refresh_tokens", "refresh_tokens_parent_key", TOKEN_PARENT, F_BYTEAEQ,
+						   PointerGetDatum(rotation->parent));
+}
+
+/* Whose session is it, and in which tenant? */
+static bool
+FindSession(Rotation *rotation)
+{
+	Lookup		lookup;
+	bool		isnull;
+	bool		found;
+	Datum		tenant;
+
+	found = LookupBegin(&lookup, "sessions", "sessions_pkey", SESSION_ID, F_UUID_EQ,
+						UUIDPGetDatum(&rotation->session));
+	if (found)
+	{
+		rotation->user = *DatumGetUUIDP(Column(&lookup, SESSION_USER_ID, &isnull));
+		tenant = Column(&lookup, SESSION_TENANT_ID, &isnull);
+		rotation->has_tenant = !isnull;
+		if (!isnull)
+			rotation->tenant = *DatumGetUUIDP(tenant);
+	}
+	LookupEnd(&lookup);
+	return found;
+}
+
+/* Write the successor and the audit row. */
+static void
+Write(Rotation *rotation)
+{
+	static const Oid types[ROTATE_ARGUMENTS] = {
+		BYTEAOID, UUIDOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, UUIDOID
+	};
+	Datum		values[ROTATE_ARGUMENTS];
+	char		nulls[ROTATE_ARGUMENTS + 1] = "        ";
+	TimestampTz now = GetCurrentTimestamp();
+	bytea	   *salt = palloc(VARHDRSZ + HASH_BYTES);
+
+	SET_VARSIZE(salt, VARHDRSZ + HASH_BYTES);
+	if (RandomBytes(VARDATA(salt), HASH_BYTES) != STATUS_OK)
+		ReportCoreError(STATUS_CRYPTO, "random bytes");
+	values[0] = PointerGetDatum(rotation->hash);
+	values[1] = UUIDPGetDatum(&rotation->session);
+	values[2] = PointerGetDatum(rotation->parent);
+	values[3] = PointerGetDatum(salt);
+	values[4] = TimestampTzGetDatum(now);
+	values[5] = TimestampTzGetDatum(now + setting_refresh_token_lifetime * USECS_PER_SEC);
+	values[6] = UUIDPGetDatum(&rotation->user);
+	values[7] = UUIDPGetDatum(&rotation->tenant);
+	if (!rotation->has_tenant)
+		nulls[7] = 'n';
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (rotate_plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(rotate_statement, ROTATE_ARGUMENTS, unconstify(Oid *, types));
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		rotate_plan = plan;
+	}
+	if (SPI_execute_plan(rotate_plan, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(SPI_result));
+	SPI_finish();
+}
+
+/*
+ * SQL function: auth._refresh_rotate(refresh_token text, tenant_id uuid, settled boolean) returns jsonb
+ *
+ * The grant with the successor; NULL, and nothing is done, where the token is not
+ * known, expired or used, the session is over, or it is not clear in which tenant
+ * to go on: it is in one that the user is no member of, or in none though there
+ * is one.  If settled, it goes on in tenant_id, or in none when that is NULL.
+ *
+ * Raises 23505 when another transaction was first, 23503 when the session was
+ * deleted meanwhile.
+ */
+Datum
+intrex_auth_refresh_rotate(PG_FUNCTION_ARGS)
+{
+	bool		settled = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	Rotation	rotation;
+	const pg_uuid_t *tenant;
+	text	   *token;
+	uint8		bytes[TOKEN_BYTES];
+	size_t		length;
+	bool		found;
+
+	LogGuardMark();
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	token = PG_GETARG_TEXT_PP(0);
+	if (VARSIZE_ANY_EXHDR(token) != TOKEN_CHARS ||
+		Base64UrlDecode(VARDATA_ANY(token), TOKEN_CHARS, bytes, TOKEN_BYTES, &length) != STATUS_OK)
+		PG_RETURN_NULL();
+	memset(&rotation, 0, sizeof(rotation));
+	found = FindToken(&rotation, bytes);
+	SecureWipe(bytes, sizeof(bytes));
+	if (!found || !FindSession(&rotation))
+		PG_RETURN_NULL();
+
+	if (settled)
+	{
+		rotation.has_tenant = !PG_ARGISNULL(1);
+		if (rotation.has_tenant)
+			rotation.tenant = *PG_GETARG_UUID_P(1);
+	}
+	tenant = rotation.has_tenant ? &rotation.tenant : NULL;
+	if (LivenessLook(&rotation.session, &rotation.user, tenant, false, &rotation.membership) != LIVE)
+		PG_RETURN_NULL();
+	if (tenant == NULL && !settled &&
+		Exists("memberships", "memberships_user_id_idx", MEMBERSHIP_USER_ID, F_UUID_EQ,
+			   UUIDPGetDatum(&rotation.user)))
+		PG_RETURN_NULL();
+
+	Write(&rotation);
+	PG_RETURN_JSONB_P(GrantBuild(&rotation.user, &rotation.session, tenant, &rotation.membership,
+								 rotation.successor, PG_INT64_MAX));
+}
