@@ -94,6 +94,7 @@ CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RET
 	AS $$
 DECLARE
 	now_ CONSTANT timestamptz := clock_timestamp();
+	grace integer;
 	answer jsonb;
 	presented auth.refresh_tokens;
 	child auth.refresh_tokens;
@@ -114,6 +115,7 @@ BEGIN
 	IF coalesce(refresh_token, '') = '' THEN
 		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
 	END IF;
+	grace := auth._seconds('refresh_reuse_grace');
 	presented := auth._refresh_row(auth._opaque_hash(refresh_token));
 	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
 	IF NOT FOUND THEN
@@ -121,17 +123,12 @@ BEGIN
 	END IF;
 	refused := auth._session_state(presented.session_id, session.user_id, NULL);
 	child := auth._refresh_child(presented.token_hash);
-	tenant := session.tenant_id;
 	IF refused IS NULL AND child.token_hash IS NULL AND presented.expires_at <= now_ THEN
 		refused := 'session_expired';
-	ELSIF refused IS NULL AND (auth._seconds('refresh_reuse_grace') = 0
-			OR child.created_at <= now_ - make_interval(secs => auth._seconds('refresh_reuse_grace'))
+	ELSIF refused IS NULL AND child.token_hash IS NOT NULL AND (grace = 0 OR child.created_at <= now_ - make_interval(secs => grace)
 			OR (auth._refresh_child(child.token_hash)).token_hash IS NOT NULL) THEN
 		PERFORM auth._revoke_sessions(session.user_id, 'refresh_token_reuse', presented.session_id);
 		refused := 'refresh_token_already_used';
-	ELSIF refused IS NULL AND (tenant IS NULL OR auth._session_state(NULL, session.user_id, tenant) IS NOT NULL) THEN
-		-- whoever is in no tenant, or not any more, goes on where a login would put him
-		tenant := auth._choose_tenant(session.user_id);
 	END IF;
 	IF refused IS NOT NULL THEN
 		RETURN auth._turn_away('refresh', CASE refused WHEN 'user_banned' THEN 403 ELSE 401 END, refused,
@@ -143,6 +140,31 @@ BEGIN
 				ELSE 'Session not found'
 			END, NULL, session.user_id, session.tenant_id, presented.session_id);
 	END IF;
+
+	-- Whoever is in no tenant, or not any more, goes on where a login would put him.
+	tenant := session.tenant_id;
+	IF tenant IS NULL OR auth._session_state(NULL, session.user_id, tenant) IS NOT NULL THEN
+		tenant := auth._choose_tenant(session.user_id);
+		BEGIN
+			UPDATE auth.sessions AS s SET tenant_id = tenant WHERE s.id = presented.session_id AND s.tenant_id IS DISTINCT FROM tenant;
+		EXCEPTION WHEN serialization_failure THEN
+			NULL;	-- the next refresh will
+		END;
+	END IF;
+	IF child.token_hash IS NOT NULL THEN
+		-- another tab, or an answer that was lost: the same successor
+		PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
+		RETURN auth._grant(session.user_id, presented.session_id, tenant, auth._refresh_successor(presented.salt, refresh_token));
+	END IF;
+	BEGIN
+		answer := auth._refresh_rotate(refresh_token, tenant, true);
+	EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
+		NULL;
+	END;
+	-- NULL: something has changed since this began
+	RETURN coalesce(answer, auth_api.refresh(refresh_token));
+END
+$$;
 COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token for the next one and an access token; one that was used before ends its session';
 REVOKE ALL ON FUNCTION auth_api.refresh(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.refresh(text) TO anon, authenticated;

@@ -61,31 +61,29 @@ ReturnText(FunctionCallInfo fcinfo, const char *(*part) (const Identity *))
 static Datum
 ReturnClaims(FunctionCallInfo fcinfo)
 {
-	const Identity *identity = IdentityGet();
-	const char *text;
-	size_t		length;
+	JsonDoc		claims;
 
-	if (identity == NULL)
+	if (IdentityGet() == NULL)
 		PG_RETURN_NULL();
-	IdentityPayload(identity, &text, &length);
-	PG_RETURN_JSONB_P(JsonTextToJsonb(text, length, "token"));
+	IdentityClaims(&claims);
+	PG_RETURN_JSONB_P(JsonDocToJsonb(&claims));
 }
 
 /* SQL function: auth.authenticate(token text) returns jsonb */
 Datum
 intrex_auth_authenticate(PG_FUNCTION_ARGS)
 {
-	JsonDoc		payload;
+	JsonDoc		claims;
 
 	LogGuardMark();
 
 	/* no token is no identity: never the one that was there before */
 	if (PG_ARGISNULL(0))
 		ReportTokenError(STATUS_TOKEN_FORMAT);
-	IdentityAuthenticate(text_to_cstring(PG_GETARG_TEXT_PP(0)), &payload);
+	IdentityAuthenticate(text_to_cstring(PG_GETARG_TEXT_PP(0)), &claims);
 	(void) IdentityGet();
-	if (payload.count > 0)
-		PG_RETURN_JSONB_P(JsonDocToJsonb(&payload));
+	if (claims.count > 0)
+		PG_RETURN_JSONB_P(JsonDocToJsonb(&claims));
 	return ReturnClaims(fcinfo);
 }
 

@@ -63,8 +63,6 @@ struct Identity
 	PartOffset	aal;
 	PartOffset	units;
 	int			unit_count;
-	PartOffset	payload;
-	size_t		payload_length;
 
 	/* what was found to hold, and for how long that is good */
 	LocalTransactionId clock_in;	/* wall clock asked in this transaction */
@@ -240,11 +238,11 @@ UnitCount(const VerifiedToken *token)
 	return unit_ids < 0 ? 0 : token->doc.tokens[unit_ids].count;
 }
 
-/* Bytes that MakeIdentity() may need: every claim fits twice over, being a part of the payload. */
+/* Bytes that MakeIdentity() may need: every claim is a part of the payload. */
 static size_t
 IdentitySize(const VerifiedToken *token)
 {
-	return sizeof(Identity) + 2 * token->payload_length + 64 +
+	return sizeof(Identity) + token->payload_length + 64 +
 		UnitCount(token) * sizeof(pg_uuid_t);
 }
 
@@ -265,12 +263,6 @@ MakeIdentity(const VerifiedToken *token, Identity *identity)
 	identity->size = IdentitySize(token);
 	identity->expires_at = (claims->exp -
 							((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY)) * USECS_PER_SEC;
-
-	identity->payload = (PartOffset) used;
-	identity->payload_length = token->payload_length;
-	memcpy((char *) identity + used, doc->text, token->payload_length);
-	used += token->payload_length + 1;
-	((char *) identity)[used - 1] = '\0';
 
 	status = PutString(identity, &used, doc, claims->sub, &identity->subject);
 	if (status == STATUS_OK)
@@ -360,7 +352,7 @@ RememberVerified(const char *token, size_t length)
 
 /*
  * From a token to its identity: signature, claims, and what we demand of a
- * context.  The identity is good until the next call.  doc becomes the payload,
+ * context.  The identity is good until the next call.  doc becomes the claims,
  * good as long, or is empty when the token did not have to be read.
  */
 static Status
@@ -741,23 +733,30 @@ IdentityUnits(const Identity *identity, const pg_uuid_t **units)
 	return identity->unit_count;
 }
 
-/* The payload, parsed again: only auth.jwt() asks for it. */
+/*
+ * The claims of the identity that IdentityGet() returned, good until the next
+ * token is verified.  Read from the token again: only auth.jwt() asks for them.
+ */
 void
-IdentityPayload(const Identity *identity, const char **text, size_t *length)
+IdentityClaims(JsonDoc *claims)
 {
-	*text = At(identity, identity->payload);
-	*length = identity->payload_length;
+	const char *token = strchr(token_value, ':') + 1;
+	VerifiedToken verified;
+
+	if (TokenRead(token, strlen(token), &verified) != STATUS_OK)
+		elog(ERROR, "verified token cannot be read");
+	*claims = verified.doc;
 }
 
 /* From a token to the context of this transaction; raises. */
 void
-IdentityAuthenticate(const char *token, JsonDoc *payload)
+IdentityAuthenticate(const char *token, JsonDoc *claims)
 {
 	const Identity *verified;
 	Status		status;
 
 	/* verified here for the error's sake; setting it then costs no second check */
-	status = VerifyIdentity(token, &verified, payload);
+	status = VerifyIdentity(token, &verified, claims);
 	if (status == STATUS_KEY_NONE)
 		ReportKeyringError();
 	if (status != STATUS_OK)

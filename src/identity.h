@@ -37,14 +37,14 @@ extern const char *IdentityAal(const Identity *identity);
 extern const char *IdentityTenantRole(const Identity *identity);
 extern int	IdentityUnits(const Identity *identity, const pg_uuid_t **units);
 
-/* The payload of the token: JSON text. */
-extern void IdentityPayload(const Identity *identity, const char **text, size_t *length);
+/* The claims of what IdentityGet() returned; good until the next token is verified. */
+extern void IdentityClaims(JsonDoc *claims);
 
 /*
  * Verify a token and make it the context of this transaction; raises 28000.
- * payload becomes its parsed payload, good until the next token is verified, or
- * is empty (count 0) when there was no need to parse it.
+ * claims becomes its claims, good until the next token is verified, or is empty
+ * (count 0) when there was no need to parse them.
  */
-extern void IdentityAuthenticate(const char *token, JsonDoc *payload);
+extern void IdentityAuthenticate(const char *token, JsonDoc *claims);
 
 #endif							/* IDENTITY_H */

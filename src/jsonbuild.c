@@ -79,9 +79,8 @@ WriteBytes(Writer *writer, const void *bytes, size_t length)
 static void
 WritePadding(Writer *writer)
 {
-	static const char zeros[ALIGNOF_INT] = {0};
-
-	WriteBytes(writer, zeros, INTALIGN(writer->used) - writer->used);
+	while (writer->used < writer->size && writer->used % ALIGNOF_INT != 0)
+		writer->start[writer->used++] = 0;
 }
 
 /* Append a string. */

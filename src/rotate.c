@@ -203,7 +203,7 @@ FindSession(Rotation *rotation)
 static void
 Write(Rotation *rotation)
 {
-	static const Oid types[ROTATE_ARGUMENTS] = {
+	static Oid	types[ROTATE_ARGUMENTS] = {
 		BYTEAOID, UUIDOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, UUIDOID
 	};
 	Datum		values[ROTATE_ARGUMENTS];
@@ -229,7 +229,7 @@ Write(Rotation *rotation)
 		elog(ERROR, "SPI_connect failed");
 	if (rotate_plan == NULL)
 	{
-		SPIPlanPtr	plan = SPI_prepare(rotate_statement, ROTATE_ARGUMENTS, unconstify(Oid *, types));
+		SPIPlanPtr	plan = SPI_prepare(rotate_statement, ROTATE_ARGUMENTS, types);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));

@@ -11,7 +11,7 @@
 CREATE EXTENSION pgcrypto SCHEMA context_test;
 SET log_min_messages = panic;
 
-SELECT plan(301);
+SELECT plan(306);
 
 -- the keys of the ring, by their use, as only a superuser gets at them
 CREATE FUNCTION b64u(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE RETURN translate(encode(bytes, 'base64'), E'+/=\n', '-_');
@@ -225,6 +225,42 @@ INSERT INTO cases (label, token, expected) SELECT label, token, '28000 ' || expe
 
 
 SELECT is(verdict(token), expected, left(regexp_replace(label, '[^ -~]', '?', 'g'), 90)) FROM cases ORDER BY n;
+
+-- the claims come back as the very bytes of jsonb that the server makes of the payload
+CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION;
+CREATE FUNCTION random_string() RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT '"' || coalesce(string_agg((ARRAY['a', 'é', '日', '😀', '\n', '\"', '\\', '\/', '\u0041', '\ud83d\ude00', '\u00e4', E'\u007f', '0123456789'])[1 + floor(random() * 13)], ''), '') || '"'
+	FROM generate_series(1, floor(random() * random() * 20)::int)
+$$;
+CREATE FUNCTION random_json(depth int) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	kind int := floor(random() * CASE WHEN depth > 0 THEN 10 ELSE 7 END);
+	size int := CASE WHEN random() < 0.2 THEN 28 + random() * 12 ELSE random() * 5 END;
+BEGIN
+	RETURN CASE
+		WHEN kind = 0 THEN (ARRAY['null', 'true', 'false'])[1 + floor(random() * 3)]
+		WHEN kind = 1 THEN (random() * 1e6)::bigint::text
+		WHEN kind = 2 THEN ((random() - 0.5) * 10 ^ floor(random() * 30))::numeric::text
+		WHEN kind = 3 THEN (ARRAY['0', '-0', '-0.00', '1e300', '1E-20', '-1.5e+3', '999999999999999', '1000000000000000', '9007199254740993', '0.1000', '123456789012345678901234567890.123456789', '1e-16000'])[1 + floor(random() * 12)]
+		WHEN kind < 7 THEN random_string()
+		WHEN kind = 7 THEN (SELECT '[' || coalesce(string_agg(random_json(depth - 1), ' , '), '') || ']' FROM generate_series(1, size))
+		ELSE (SELECT '{' || coalesce(string_agg('"' || CASE WHEN n % 3 = 0 THEN repeat('x', n) WHEN n % 7 = 0 THEN '\u006b' ELSE 'k' END || n || '" : ' || random_json(depth - 1), ',' ORDER BY random()), '') || '}' FROM generate_series(1, size) n)
+	END;
+END
+$$;
+SELECT setseed(0.5) AS ignored \gset
+CREATE TABLE payloads AS
+	SELECT claims(raw => '"x":' || random_json(3) || ',') AS payload FROM generate_series(1, 400)
+	UNION ALL SELECT claims(raw => '"x":[' || string_agg('1', ',') || '],') FROM generate_series(1, 1500)
+	UNION ALL SELECT claims(raw => string_agg('"m' || n || '":' || n, ',' ORDER BY md5(n::text)) || ',') FROM generate_series(1, 1500) n
+	UNION ALL SELECT claims(raw => '"x":' || v || ',') FROM unnest(ARRAY['{}', '[]', '""', '[[]]', '[{}]', '{"":{"":""}}', '"' || repeat('é', 15000) || '"']) v;
+DELETE FROM payloads WHERE octet_length(payload) > 45000;
+SELECT cmp_ok(count(*), '>', 300::bigint, 'there are hundreds of payloads') FROM payloads;
+SELECT is_empty($$SELECT payload FROM payloads WHERE auth.jwt_verify(with_payload(payload))::bytea <> payload::jsonb::bytea$$, 'jwt_verify');
+SELECT is_empty($$SELECT payload FROM payloads WHERE auth.authenticate(with_payload(payload))::bytea <> payload::jsonb::bytea$$, 'authenticate');
+SELECT is_empty($$SELECT payload FROM payloads, LATERAL (SELECT set_config('intrex_auth.token', with_payload(payload), true)) s WHERE set_config IS NOT NULL AND auth.jwt()::bytea <> payload::jsonb::bytea$$, 'jwt');
+SELECT is(attempt(with_payload(claims(raw => '"x":1e999999,')), 'SELECT auth.jwt_verify($1)'), '22003', 'a number that numeric cannot hold');
+DROP CAST (jsonb AS bytea);
 
 -- jwt_sign: what it adds, what it leaves
 CREATE FUNCTION round_trip(claims jsonb) RETURNS jsonb LANGUAGE sql RETURN auth.jwt_verify(auth.jwt_sign(claims));

@@ -98,6 +98,9 @@ sub check_mode
 	is(answer($node, "SET $parallel = on; SELECT auth.uid()", pgoptions => $options), 'invalid token', "$mode: it raises in a worker, too");
 	like($said[-1], qr/parallel worker/, "$mode: (it was in a worker)");
 	is(answer($node, 'SELECT who()', pgoptions => "-c intrex_auth.token=$anna"), $stale, "$mode: a valid one is of an earlier transaction");
+	like(answer($node, 'SHOW ALL; SELECT * FROM pg_settings; EXPLAIN (SETTINGS) SELECT 1', pgoptions => "-c intrex_auth.token=$anna"), qr/^app.current_tenant\|0{8}-/m,
+		"$mode: SHOW ALL, pg_settings and EXPLAIN (what they say is looked at below)")
+	  if $loaded;
 	is(answer($node, 'SELECT who()', pgoptions => '-c intrex_auth.token='), 'nobody', "$mode: an empty one is nobody");
 	like(answer($node, 'SELECT who()', pgoptions => "-c intrex_auth.token=$anna -c intrex_auth.session_token=on"),
 		qr/$stale|permission denied/, "$mode: session_token is not the client's to set");

@@ -13,7 +13,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('revocation');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', 'wal_receiver_status_interval = 1');
+$node->append_conf('postgresql.conf', "wal_receiver_status_interval = 1\nmax_prepared_transactions = 1");
 $node->start;
 identities($node, 'postgres');
 my $parallel = worker_setting($node);
@@ -72,6 +72,11 @@ commit($revoke);
 like(says("SET LOCAL $parallel = on; SELECT auth.uid()"), qr/^ERROR 28000 .*session_revoked.*parallel worker/s, 'looked at anew in a worker');
 says('ROLLBACK');
 commit('SELECT identities()');
+
+# two-phase commit ends the identity like COMMIT
+is(says("BEGIN; SELECT attempt('$anna'); PREPARE TRANSACTION 'p'; SELECT who(), sees()"), "accepted\nnobody|none", 'PREPARE TRANSACTION');
+is(says("COMMIT PREPARED 'p'"), '', 'COMMIT PREPARED');
+is(says('SELECT who()'), 'nobody', 'brings nobody back');
 
 # what is not committed does not count, and is not waited for
 my $other = $node->background_psql('postgres');
