@@ -25,12 +25,16 @@ BEGIN
 	IF before <> '' THEN
 		BEGIN
 			headers := before::jsonb;
-		EXCEPTION WHEN data_exception THEN
+		EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 			headers := '[]';
 		END;
 		IF jsonb_typeof(headers) <> 'array' THEN
 			headers := '[]';
 		END IF;
+	END IF;
+	-- once is enough: many calls in one transaction must not make the list long
+	IF headers @> jsonb_build_array(jsonb_build_object(name, value)) THEN
+		RETURN;
 	END IF;
 	PERFORM set_config('response.headers', (headers || jsonb_build_array(jsonb_build_object(name, value)))::text, true);
 END

@@ -88,13 +88,13 @@ REVOKE ALL ON FUNCTION auth._refresh_rotate(text, uuid, boolean) FROM PUBLIC;
 -- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
 -- REPEATABLE READ: what another transaction did meanwhile shows as 23505, and
 -- through the look-ups, which take a snapshot of their own.
-CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb
+CREATE OR REPLACE FUNCTION auth._refresh_unusual(refresh_token text) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	now_ CONSTANT timestamptz := clock_timestamp();
-	grace integer;
+	grace CONSTANT integer := auth._seconds('refresh_reuse_grace');
 	answer jsonb;
 	presented auth.refresh_tokens;
 	child auth.refresh_tokens;
@@ -102,20 +102,9 @@ DECLARE
 	refused text;
 	tenant uuid;
 BEGIN
-	BEGIN
-		answer := auth._refresh_rotate(refresh_token);
-		IF answer IS NOT NULL THEN
-			RETURN answer;
-		END IF;
-	EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
-		NULL;	-- another use was first, or the session is gone: as it shows now
-	END;
-
-	-- Anything but the usual.
 	IF coalesce(refresh_token, '') = '' THEN
 		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
 	END IF;
-	grace := auth._seconds('refresh_reuse_grace');
 	presented := auth._refresh_row(auth._opaque_hash(refresh_token));
 	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
 	IF NOT FOUND THEN
@@ -162,7 +151,22 @@ BEGIN
 		NULL;
 	END;
 	-- NULL: something has changed since this began
-	RETURN coalesce(answer, auth_api.refresh(refresh_token));
+	RETURN coalesce(answer, auth._refresh_unusual(refresh_token));
+END
+$$;
+COMMENT ON FUNCTION auth._refresh_unusual(text) IS 'what auth._refresh_rotate() leaves: refusals, theft, the same successor again, another tenant';
+REVOKE ALL ON FUNCTION auth._refresh_unusual(text) FROM PUBLIC;
+
+-- No declarations and few expressions: this is what clients call most.
+CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
+	AS $$
+BEGIN
+	RETURN coalesce(auth._refresh_rotate(refresh_token), auth._refresh_unusual(refresh_token));
+EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
+	-- another use was first, or the session is gone
+	RETURN auth._refresh_unusual(refresh_token);
 END
 $$;
 COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token for the next one and an access token; one that was used before ends its session';

@@ -111,7 +111,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	class pg_class;
-	entry auth.protected_tables := auth._protect_entry(target);
+	entry auth.protected_tables;
 	relation regclass;
 	column_name name;
 	attribute pg_attribute;
@@ -152,11 +152,15 @@ BEGIN
 		END IF;
 	END LOOP;
 
-	IF entry.tenant_column <> tenant_column THEN
-		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-			MESSAGE = format('%s is protected by its column %I already', target, entry.tenant_column),
-			HINT = format('Pass tenant_column => %L, or call auth.unprotect first.', entry.tenant_column);
-	END IF;
+	-- of descendants too: the column that an entry names is the one that is acted on
+	FOR relation IN SELECT auth._protect_tree(target) LOOP
+		entry := auth._protect_entry(relation);
+		IF entry.tenant_column <> tenant_column THEN
+			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = format('%s is protected by its column %I already', relation, entry.tenant_column),
+				HINT = format('Pass tenant_column => %L, or call auth.unprotect first.', entry.tenant_column);
+		END IF;
+	END LOOP;
 	FOREACH column_name IN ARRAY array_prepend(tenant_column, other_columns) LOOP
 		CONTINUE WHEN column_name IS NULL;
 		SELECT * INTO attribute FROM pg_attribute
@@ -439,6 +443,21 @@ BEGIN
 		RETURN NEXT;
 	END LOOP;
 
+	-- Nobody changes the table between the check and the steps: the casts of another
+	-- type of column would be its owner's code, run with the rights of the caller.
+	-- A snapshot from before the lock would not show such a change.
+	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'tables are protected at READ COMMITTED only',
+			HINT = 'Call it in a transaction of its own.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_class WHERE oid = target AND relkind IN ('r', 'p') AND pg_has_role(relowner, 'USAGE')) THEN
+		statement := target;
+		EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', statement);
+		IF target::text <> statement THEN
+			RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table %s was renamed meanwhile', statement);
+		END IF;
+	END IF;
 	PERFORM auth._protect_check(target, tenant_column, ARRAY[unit_column, owner_column, assignee_column]);
 
 	-- All entries first: a step on the parent changes its children, too.

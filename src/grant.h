@@ -12,12 +12,11 @@
 #include "liveness.h"
 
 /*
- * Build a grant: a signed access token, the refresh token unless NULL, and the
- * user.  The tenant may be NULL; membership is what LivenessLook() has filled in.
- * The access token ends no later than not_after (epoch seconds).
+ * Build a grant for a session that was found alive: a signed access token, the
+ * refresh token unless NULL, and the user.  The access token ends no later than
+ * not_after (epoch seconds).
  */
-extern Jsonb *GrantBuild(const pg_uuid_t *user, const pg_uuid_t *session,
-						 const pg_uuid_t *tenant, const Membership *membership,
+extern Jsonb *GrantBuild(const pg_uuid_t *session, const SessionFacts *who,
 						 const char *refresh_token, int64 not_after);
 
 #endif							/* GRANT_H */

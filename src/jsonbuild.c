@@ -48,7 +48,7 @@ typedef struct Member
 static JEntry WriteValue(Writer *writer, uint32 token);
 
 /* Where a text is, unescaped; one without escapes is not copied. */
-static const char *
+static inline const char *
 StringText(const JsonDoc *doc, uint32 token, uint32 *length)
 {
 	const JsonToken *t = &doc->tokens[token];
@@ -69,9 +69,24 @@ StringText(const JsonDoc *doc, uint32 token, uint32 *length)
 static inline void
 WriteBytes(Writer *writer, const void *bytes, size_t length)
 {
+	char	   *to = writer->start + writer->used;
+	const char *from = bytes;
+
 	if (length > writer->size - writer->used)
 		elog(ERROR, "jsonb is larger than estimated");
-	memcpy(writer->start + writer->used, bytes, length);
+	/* names are short: a call would cost more than the copy */
+	if (length >= 8 && length <= 16)
+	{
+		memcpy(to, from, 8);
+		memcpy(to + length - 8, from + length - 8, 8);
+	}
+	else if (length < 8)
+	{
+		for (size_t i = 0; i < length; i++)
+			to[i] = from[i];
+	}
+	else
+		memcpy(to, from, length);
 	writer->used += length;
 }
 

@@ -107,7 +107,7 @@ static void
 RefuseReplacement(Status status)
 {
 	NoteProblem(ring ? KEYRING_FINE : KEYRING_MALFORMED, status);
-	ereport(LOG,
+	ereport(LOG_SERVER_ONLY,
 			(errmsg("the key file \"%s\" is malformed: %s", KeyringPath(), StatusText(status)),
 			 ring ? errdetail("The keys loaded before stay in use.") : 0,
 			 errhint("Restore the file from its backup."),

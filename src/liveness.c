@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -32,9 +33,15 @@ enum
 {
 	SESSION_ID = 1,
 	SESSION_USER_ID = 2,
+	SESSION_TENANT_ID = 3,
 	SESSION_EXPIRES_AT = 4,
 	SESSION_REVOKED_AT = 5,
+	SESSION_AAL = 7,
+	SESSION_AMR = 8,
 	USER_ID = 1,
+	USER_EMAIL = 2,
+	USER_NAME = 4,
+	USER_EMAIL_VERIFIED_AT = 6,
 	USER_IS_SUPER_ADMIN = 8,
 	USER_BANNED_UNTIL = 9,
 	MEMBERSHIP_TENANT_ID = 1,
@@ -170,9 +177,64 @@ Column(const Lookup *lookup, int number, bool *isnull)
 	return heap_getattr(lookup->row, number, RelationGetDescr(lookup->table), isnull);
 }
 
-/* Is the session there, this user's, not revoked and not over? */
+/* A text column, copied; NULL if it is. */
+static char *
+TextColumn(const Lookup *lookup, int number)
+{
+	bool		isnull;
+	Datum		value = Column(lookup, number, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* A uuid column; false if it is NULL. */
+static bool
+UuidColumn(const Lookup *lookup, int number, pg_uuid_t *out)
+{
+	bool		isnull;
+	Datum		value = Column(lookup, number, &isnull);
+
+	if (!isnull)
+		*out = *DatumGetUUIDP(value);
+	return !isnull;
+}
+
+/* What the row of a session tells. */
+static void
+ReadSession(const Lookup *lookup, SessionFacts *facts)
+{
+	bool		isnull;
+	Datum		value = Column(lookup, SESSION_AMR, &isnull);
+
+	(void) UuidColumn(lookup, SESSION_USER_ID, &facts->user);
+	facts->has_tenant = UuidColumn(lookup, SESSION_TENANT_ID, &facts->tenant);
+	facts->aal = TextColumn(lookup, SESSION_AAL);
+	if (!isnull)
+	{
+		Jsonb	   *amr = DatumGetJsonbP(value);
+
+		facts->amr = JsonbToCString(NULL, &amr->root, VARSIZE(amr));
+	}
+}
+
+/* What the row of a user tells. */
+static void
+ReadUser(const Lookup *lookup, SessionFacts *facts)
+{
+	bool		isnull;
+	Datum		value = Column(lookup, USER_IS_SUPER_ADMIN, &isnull);
+
+	facts->is_super_admin = !isnull && DatumGetBool(value);
+	(void) Column(lookup, USER_EMAIL_VERIFIED_AT, &isnull);
+	facts->email_verified = !isnull;
+	facts->email = TextColumn(lookup, USER_EMAIL);
+	facts->name = TextColumn(lookup, USER_NAME);
+}
+
+/* Is the session there, this user's (or anybody's), not revoked and not over? */
 static Liveness
-LookAtSession(Snapshot snapshot, const pg_uuid_t *session, const pg_uuid_t *user)
+LookAtSession(Snapshot snapshot, const pg_uuid_t *session, const pg_uuid_t *user,
+			  SessionFacts *facts)
 {
 	Lookup		lookup;
 	Liveness	outcome = LIVE_NO_SESSION;
@@ -182,8 +244,10 @@ LookAtSession(Snapshot snapshot, const pg_uuid_t *session, const pg_uuid_t *user
 	LookupBegin(&lookup, &sessions, snapshot, session, NULL);
 	if (HeapTupleIsValid(lookup.row))
 	{
+		if (facts != NULL)
+			ReadSession(&lookup, facts);
 		value = Column(&lookup, SESSION_USER_ID, &isnull);
-		if (isnull || memcmp(DatumGetUUIDP(value), user, UUID_LEN) != 0)
+		if (isnull || (user != NULL && memcmp(DatumGetUUIDP(value), user, UUID_LEN) != 0))
 			outcome = LIVE_NO_SESSION;
 		else
 		{
@@ -206,7 +270,7 @@ LookAtSession(Snapshot snapshot, const pg_uuid_t *session, const pg_uuid_t *user
 
 /* Is the user there, not banned, and an administrator if that is claimed? */
 static Liveness
-LookAtUser(Snapshot snapshot, const pg_uuid_t *user, bool as_admin)
+LookAtUser(Snapshot snapshot, const pg_uuid_t *user, bool as_admin, SessionFacts *facts)
 {
 	Lookup		lookup;
 	Liveness	outcome = LIVE_NO_USER;
@@ -216,6 +280,8 @@ LookAtUser(Snapshot snapshot, const pg_uuid_t *user, bool as_admin)
 	LookupBegin(&lookup, &users, snapshot, user, NULL);
 	if (HeapTupleIsValid(lookup.row))
 	{
+		if (facts != NULL)
+			ReadUser(&lookup, facts);
 		value = Column(&lookup, USER_BANNED_UNTIL, &isnull);
 		if (!isnull && DatumGetTimestampTz(value) > GetCurrentTimestamp())
 			outcome = LIVE_USER_BANNED;
@@ -321,11 +387,39 @@ LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user, const pg_uuid_t *t
 	/* what systable_beginscan() would take for itself, once for the three */
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(sessions.table));
 	if (session != NULL)
-		outcome = LookAtSession(snapshot, session, user);
+		outcome = LookAtSession(snapshot, session, user, NULL);
 	if (outcome == LIVE)
-		outcome = LookAtUser(snapshot, user, as_admin);
+		outcome = LookAtUser(snapshot, user, as_admin, NULL);
 	if (outcome == LIVE && tenant != NULL)
 		outcome = LookAtMembership(snapshot, tenant, user, membership);
+	UnregisterSnapshot(snapshot);
+	return outcome;
+}
+
+/* Look up a session with all that is made out to its user. */
+Liveness
+LivenessLookFacts(const pg_uuid_t *session, bool chosen, const pg_uuid_t *tenant,
+				  SessionFacts *facts)
+{
+	Liveness	outcome;
+	Snapshot	snapshot;
+
+	memset(facts, 0, sizeof(*facts));
+	if (!KnowOids())
+		return LIVE_NOT_INSTALLED;
+
+	snapshot = RegisterSnapshot(GetCatalogSnapshot(sessions.table));
+	outcome = LookAtSession(snapshot, session, NULL, facts);
+	if (chosen)
+	{
+		facts->has_tenant = tenant != NULL;
+		if (tenant != NULL)
+			facts->tenant = *tenant;
+	}
+	if (outcome == LIVE)
+		outcome = LookAtUser(snapshot, &facts->user, false, facts);
+	if (outcome == LIVE && facts->has_tenant)
+		outcome = LookAtMembership(snapshot, &facts->tenant, &facts->user, &facts->membership);
 	UnregisterSnapshot(snapshot);
 	return outcome;
 }

@@ -40,6 +40,32 @@ extern Liveness LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user,
 							 const pg_uuid_t *tenant, bool as_admin,
 							 Membership *membership);
 
+/*
+ * Who is in a session, for what is made out to him.  Texts are copies, and NULL
+ * where the column is.
+ */
+typedef struct SessionFacts
+{
+	pg_uuid_t	user;
+	pg_uuid_t	tenant;
+	bool		has_tenant;
+	Membership	membership;		/* its role is empty when there is none */
+	char	   *email;
+	char	   *name;
+	bool		email_verified;
+	bool		is_super_admin;
+	char	   *aal;
+	char	   *amr;			/* JSON */
+} SessionFacts;
+
+/*
+ * Look up a session, its user, and his membership of the session's tenant, or, if
+ * that is chosen, of another (NULL: none).  Facts are filled in as far as rows
+ * were looked at: all of them for LIVE and LIVE_NOT_MEMBER.
+ */
+extern Liveness LivenessLookFacts(const pg_uuid_t *session, bool chosen,
+								  const pg_uuid_t *tenant, SessionFacts *facts);
+
 /* Stable code and sentence of an outcome. */
 extern const char *LivenessCode(Liveness liveness);
 extern const char *LivenessText(Liveness liveness);

@@ -1,8 +1,8 @@
 /*
  * src/rotate.c: the rotation of a refresh token, where all is as it usually is.
  *
- * Depends on the columns of auth.refresh_tokens and auth.sessions by number
- * (sql/10_tables.sql), on liveness.c and grant.c.  It is what clients do most, so
+ * Depends on the columns of auth.refresh_tokens by number (sql/10_tables.sql), on
+ * liveness.c and grant.c.  It is what clients do most, so
  * it is one C call with one statement in it; whatever is not usual (a token that
  * is unknown, used or late, a session that has ended) is left to the flow in
  * sql/56_login.sql, which is slower and says why.
@@ -19,6 +19,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -45,9 +46,6 @@ enum
 	TOKEN_PARENT = 3,
 	TOKEN_SALT = 4,
 	TOKEN_EXPIRES_AT = 6,
-	SESSION_ID = 1,
-	SESSION_USER_ID = 2,
-	SESSION_TENANT_ID = 3,
 	MEMBERSHIP_USER_ID = 2
 };
 
@@ -68,34 +66,59 @@ typedef struct Rotation
 {
 	bytea	   *parent;			/* hash of the token that was presented */
 	pg_uuid_t	session;
-	pg_uuid_t	user;
-	pg_uuid_t	tenant;
-	bool		has_tenant;
-	Membership	membership;
+	SessionFacts who;
 	char		successor[TOKEN_CHARS + 1];
 	bytea	   *hash;			/* of the successor */
 } Rotation;
 
-/* An open look-up of rows by one column, with a snapshot taken now. */
+/* A table of ours, open for look-ups with one snapshot taken now. */
+typedef struct Table
+{
+	Relation	relation;
+	Oid			namespace;
+	Snapshot	snapshot;
+} Table;
+
+/* An open look-up of rows by one column. */
 typedef struct Lookup
 {
-	Relation	table;
+	Relation	relation;
 	SysScanDesc scan;
 	HeapTuple	row;
 } Lookup;
 
+/* Open a table. */
+static void
+TableOpen(Table *table, const char *name)
+{
+	Oid			relation;
+
+	table->namespace = get_namespace_oid("auth", false);
+	relation = get_relname_relid(name, table->namespace);
+	table->relation = table_open(relation, AccessShareLock);
+	/* what systable_beginscan() would take for each look-up */
+	table->snapshot = RegisterSnapshot(GetCatalogSnapshot(relation));
+}
+
+/* Close it. */
+static void
+TableClose(Table *table)
+{
+	UnregisterSnapshot(table->snapshot);
+	table_close(table->relation, AccessShareLock);
+}
+
 /* Look up the first row whose column equals a value. */
 static bool
-LookupBegin(Lookup *lookup, const char *table_name, const char *index_name,
+LookupBegin(Lookup *lookup, const Table *table, const char *index_name,
 			int column, Oid equal, Datum value)
 {
-	Oid			namespace = get_namespace_oid("auth", false);
 	ScanKeyData key;
 
-	lookup->table = table_open(get_relname_relid(table_name, namespace), AccessShareLock);
 	ScanKeyInit(&key, (AttrNumber) column, BTEqualStrategyNumber, equal, value);
-	lookup->scan = systable_beginscan(lookup->table, get_relname_relid(index_name, namespace),
-									  true, NULL, 1, &key);
+	lookup->relation = table->relation;
+	lookup->scan = systable_beginscan(table->relation, get_relname_relid(index_name, table->namespace),
+									  true, table->snapshot, 1, &key);
 	lookup->row = systable_getnext(lookup->scan);
 	return HeapTupleIsValid(lookup->row);
 }
@@ -105,22 +128,21 @@ static void
 LookupEnd(Lookup *lookup)
 {
 	systable_endscan(lookup->scan);
-	table_close(lookup->table, AccessShareLock);
 }
 
 /* A column of the row. */
 static Datum
 Column(const Lookup *lookup, int number, bool *isnull)
 {
-	return heap_getattr(lookup->row, number, RelationGetDescr(lookup->table), isnull);
+	return heap_getattr(lookup->row, number, RelationGetDescr(lookup->relation), isnull);
 }
 
 /* Is there such a row? */
 static bool
-Exists(const char *table_name, const char *index_name, int column, Oid equal, Datum value)
+Exists(const Table *table, const char *index_name, int column, Oid equal, Datum value)
 {
 	Lookup		lookup;
-	bool		found = LookupBegin(&lookup, table_name, index_name, column, equal, value);
+	bool		found = LookupBegin(&lookup, table, index_name, column, equal, value);
 
 	LookupEnd(&lookup);
 	return found;
@@ -159,12 +181,14 @@ MakeSuccessor(Rotation *rotation, const uint8 *token, const bytea *salt)
 static bool
 FindToken(Rotation *rotation, const uint8 *token)
 {
+	Table		tokens;
 	Lookup		lookup;
 	bool		isnull;
 	bool		good = false;
 
 	rotation->parent = HashToken(token);
-	if (LookupBegin(&lookup, "refresh_tokens", "refresh_tokens_pkey", TOKEN_HASH, F_BYTEAEQ,
+	TableOpen(&tokens, "refresh_tokens");
+	if (LookupBegin(&lookup, &tokens, "refresh_tokens_pkey", TOKEN_HASH, F_BYTEAEQ,
 					PointerGetDatum(rotation->parent)))
 	{
 		rotation->session = *DatumGetUUIDP(Column(&lookup, TOKEN_SESSION_ID, &isnull));
@@ -172,30 +196,23 @@ FindToken(Rotation *rotation, const uint8 *token)
 		good = DatumGetTimestampTz(Column(&lookup, TOKEN_EXPIRES_AT, &isnull)) > GetCurrentTimestamp();
 	}
 	LookupEnd(&lookup);
-	return good && !Exists("refresh_tokens", "refresh_tokens_parent_key", TOKEN_PARENT, F_BYTEAEQ,
+	good = good && !Exists(&tokens, "refresh_tokens_parent_key", TOKEN_PARENT, F_BYTEAEQ,
 						   PointerGetDatum(rotation->parent));
+	TableClose(&tokens);
+	return good;
 }
 
-/* Whose session is it, and in which tenant? */
+/* Is the user a member of any tenant? */
 static bool
-FindSession(Rotation *rotation)
+IsMember(const pg_uuid_t *user)
 {
-	Lookup		lookup;
-	bool		isnull;
+	Table		memberships;
 	bool		found;
-	Datum		tenant;
 
-	found = LookupBegin(&lookup, "sessions", "sessions_pkey", SESSION_ID, F_UUID_EQ,
-						UUIDPGetDatum(&rotation->session));
-	if (found)
-	{
-		rotation->user = *DatumGetUUIDP(Column(&lookup, SESSION_USER_ID, &isnull));
-		tenant = Column(&lookup, SESSION_TENANT_ID, &isnull);
-		rotation->has_tenant = !isnull;
-		if (!isnull)
-			rotation->tenant = *DatumGetUUIDP(tenant);
-	}
-	LookupEnd(&lookup);
+	TableOpen(&memberships, "memberships");
+	found = Exists(&memberships, "memberships_user_id_idx", MEMBERSHIP_USER_ID, F_UUID_EQ,
+				   UUIDPGetDatum(user));
+	TableClose(&memberships);
 	return found;
 }
 
@@ -220,9 +237,9 @@ Write(Rotation *rotation)
 	values[3] = PointerGetDatum(salt);
 	values[4] = TimestampTzGetDatum(now);
 	values[5] = TimestampTzGetDatum(now + setting_refresh_token_lifetime * USECS_PER_SEC);
-	values[6] = UUIDPGetDatum(&rotation->user);
-	values[7] = UUIDPGetDatum(&rotation->tenant);
-	if (!rotation->has_tenant)
+	values[6] = UUIDPGetDatum(&rotation->who.user);
+	values[7] = UUIDPGetDatum(&rotation->who.tenant);
+	if (!rotation->who.has_tenant)
 		nulls[7] = 'n';
 
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -256,7 +273,6 @@ intrex_auth_refresh_rotate(PG_FUNCTION_ARGS)
 {
 	bool		settled = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	Rotation	rotation;
-	const pg_uuid_t *tenant;
 	text	   *token;
 	uint8		bytes[TOKEN_BYTES];
 	size_t		length;
@@ -269,27 +285,16 @@ intrex_auth_refresh_rotate(PG_FUNCTION_ARGS)
 	if (VARSIZE_ANY_EXHDR(token) != TOKEN_CHARS ||
 		Base64UrlDecode(VARDATA_ANY(token), TOKEN_CHARS, bytes, TOKEN_BYTES, &length) != STATUS_OK)
 		PG_RETURN_NULL();
-	memset(&rotation, 0, sizeof(rotation));
 	found = FindToken(&rotation, bytes);
 	SecureWipe(bytes, sizeof(bytes));
-	if (!found || !FindSession(&rotation))
+	if (!found)
 		PG_RETURN_NULL();
-
-	if (settled)
-	{
-		rotation.has_tenant = !PG_ARGISNULL(1);
-		if (rotation.has_tenant)
-			rotation.tenant = *PG_GETARG_UUID_P(1);
-	}
-	tenant = rotation.has_tenant ? &rotation.tenant : NULL;
-	if (LivenessLook(&rotation.session, &rotation.user, tenant, false, &rotation.membership) != LIVE)
+	if (LivenessLookFacts(&rotation.session, settled, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1),
+						  &rotation.who) != LIVE)
 		PG_RETURN_NULL();
-	if (tenant == NULL && !settled &&
-		Exists("memberships", "memberships_user_id_idx", MEMBERSHIP_USER_ID, F_UUID_EQ,
-			   UUIDPGetDatum(&rotation.user)))
+	if (!rotation.who.has_tenant && !settled && IsMember(&rotation.who.user))
 		PG_RETURN_NULL();
 
 	Write(&rotation);
-	PG_RETURN_JSONB_P(GrantBuild(&rotation.user, &rotation.session, tenant, &rotation.membership,
-								 rotation.successor, PG_INT64_MAX));
+	PG_RETURN_JSONB_P(GrantBuild(&rotation.session, &rotation.who, rotation.successor, PG_INT64_MAX));
 }

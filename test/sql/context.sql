@@ -107,7 +107,7 @@ INSERT INTO bad VALUES
 	('another signature', overlay(:'ben' placing 'AAAA' from length(:'ben') - 20 for 4), 'bad_signature'),
 	('no signature', regexp_replace(:'ben', '[^.]*$', ''), 'malformed_token'),
 	('half of it', left(:'ben', length(:'ben') / 2), 'malformed_token'),
-	('expired', token('ben', jsonb_build_object('iat', extract(epoch from now())::bigint - 20, 'exp', extract(epoch from now())::bigint - 10)), 'token_expired'),
+	('expired', token('ben', jsonb_build_object('iat', floor(extract(epoch from now()))::bigint - 20, 'exp', floor(extract(epoch from now()))::bigint - 10)), 'token_expired'),
 	('without a session', token('ben', '{"session_id": null}'), 'missing_claim'),
 	('without a subject', token('ben', '{"sub": null}'), 'missing_claim'),
 	('a subject that is no uuid', token('ben', '{"sub": "ben"}'), 'missing_claim'),

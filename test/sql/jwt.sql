@@ -36,7 +36,7 @@ CREATE FUNCTION claims(more jsonb DEFAULT '{}', without text[] DEFAULT '{}', raw
 			'iss', 'intrex_auth:' || (SELECT system_identifier FROM pg_control_system()) || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()),
 			'aud', 'authenticated', 'role', 'authenticated',
 			'sub', id('anna'), 'session_id', id('anna session'), 'tenant_id', id('north'),
-			'iat', extract(epoch from now())::bigint - 10, 'exp', extract(epoch from now())::bigint + 600) || more) - without)::text, 2)
+			'iat', floor(extract(epoch from now()))::bigint - 10, 'exp', floor(extract(epoch from now()))::bigint + 600) || more) - without)::text, 2)
 $$;
 
 -- What jwt_verify and authenticate make of it; they must agree.
@@ -75,7 +75,7 @@ INSERT INTO cases (label, token, expected) SELECT label, token, 'accepted' FROM 
 	('nbf in the past', with_payload(claims('{"nbf": 0}'))),
 	('nbf before 1970', with_payload(claims('{"nbf": -1}'))),
 	('a tenant that is null', with_payload(claims('{"tenant_id": null}'))),
-	('the longest lifetime', with_payload(claims(jsonb_build_object('exp', extract(epoch from now())::bigint - 10 + 86400))))
+	('the longest lifetime', with_payload(claims(jsonb_build_object('exp', floor(extract(epoch from now()))::bigint - 10 + 86400))))
 ) c (label, token);
 
 -- the algorithm is the key's
@@ -153,7 +153,7 @@ INSERT INTO cases (label, token, expected) SELECT 'exp ' || coalesce(left(value,
 	('9223372036854775807', '28000 malformed_claim'), ('18446744073709551616', '28000 malformed_claim'), ('4294967296', '28000 lifetime_too_long'), ('1' || repeat('0', 400), '28000 malformed_claim')
 ) e (value, expected);
 INSERT INTO cases (label, token, expected) SELECT label, with_payload(claims(changes, without)), expected FROM
-	(SELECT extract(epoch from now())::bigint AS now) n,
+	(SELECT floor(extract(epoch from now()))::bigint AS now) n,
 	LATERAL (VALUES
 		('exp a second ago', jsonb_build_object('exp', now - 1), ARRAY[]::text[], '28000 token_expired'),
 		('exp now', jsonb_build_object('exp', now), '{}', '28000 token_expired'),

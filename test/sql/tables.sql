@@ -16,7 +16,7 @@ $$;
 -- what C reads by number and by name of the index
 SELECT matches(pg_temp.columns('auth.users'),
 	'^id email phone name password_hash email_verified_at phone_verified_at is_super_admin banned_until ', 'users: order of columns');
-SELECT matches(pg_temp.columns('auth.sessions'), '^id user_id tenant_id expires_at revoked_at ', 'sessions: order of columns');
+SELECT matches(pg_temp.columns('auth.sessions'), '^id user_id tenant_id expires_at revoked_at revoked_reason aal amr ', 'sessions: order of columns');
 SELECT matches(pg_temp.columns('auth.memberships'), '^tenant_id user_id role unit_ids ', 'memberships: order of columns');
 SELECT is(pg_temp.columns('auth.refresh_tokens'), 'token_hash session_id parent salt created_at expires_at', 'refresh_tokens: order of columns');
 SELECT is(to_regclass('auth.' || name) IS NOT NULL, true, name)
