@@ -83,3 +83,19 @@ END
 $$;
 COMMENT ON FUNCTION auth._fail(text, text, text) IS 'raises an error of administration, with nothing in it but this';
 REVOKE ALL ON FUNCTION auth._fail(text, text, text) FROM PUBLIC;
+
+-- Above READ COMMITTED a change does not see what committed after its snapshot, such
+-- as a session that a login by the former password began.
+CREATE OR REPLACE FUNCTION auth._demand_read_committed() RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+		PERFORM auth._fail('55000', 'this needs a transaction at READ COMMITTED',
+			'Call it in a transaction of its own, or after SET TRANSACTION ISOLATION LEVEL READ COMMITTED.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_read_committed() IS 'raises 55000 above READ COMMITTED';
+REVOKE ALL ON FUNCTION auth._demand_read_committed() FROM PUBLIC;

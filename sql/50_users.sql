@@ -3,6 +3,13 @@
 -- and at run time on auth.is_super_admin() and the locks of 60_tenants.sql.
 --
 -- Administration raises; the SQLSTATEs are listed at auth._fail().
+-- What application tables refer to is deleted in this way, so that their triggers
+-- do not run with the rights of auth_owner (src/erase.c).
+CREATE OR REPLACE FUNCTION auth._erase(table_name text, id uuid) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_erase';
+COMMENT ON FUNCTION auth._erase(text, uuid) IS 'deletes a tenant, unit or user; triggers of tables that refer to it fire as a role that may nothing';
+REVOKE ALL ON FUNCTION auth._erase(text, uuid) FROM PUBLIC;
 
 -- Each column is named, so that a column added later does not show by itself.
 CREATE OR REPLACE FUNCTION auth._user_json(u auth.users) RETURNS jsonb
@@ -224,6 +231,7 @@ DECLARE
 	target auth.users;
 	hash text;
 BEGIN
+	PERFORM auth._demand_read_committed();
 	-- hashed before the row is locked: no login waits for it
 	SELECT u.* INTO target FROM auth.users AS u WHERE u.id = user_set_password.user_id;
 	hash := auth._demand_password(password, target.email, target.name);
@@ -333,7 +341,7 @@ BEGIN
 		END IF;
 	END LOOP;
 	BEGIN
-		DELETE FROM auth.users AS u WHERE u.id = target.id;
+		PERFORM auth._erase('users', target.id);
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;
 		PERFORM auth._fail('23503', 'the user is still referred to', format('Look at table "%s".', table_name));

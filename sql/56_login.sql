@@ -79,23 +79,21 @@ COMMENT ON FUNCTION auth_api.login(text, text, uuid) IS 'logs in by password: a 
 REVOKE ALL ON FUNCTION auth_api.login(text, text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.login(text, text, uuid) TO anon, authenticated;
 
-CREATE OR REPLACE FUNCTION auth._refresh_rotate(refresh_token text, tenant_id uuid DEFAULT NULL, settled boolean DEFAULT false) RETURNS jsonb
+CREATE OR REPLACE FUNCTION auth._refresh_rotate(refresh_token text, tenant_id uuid) RETURNS jsonb
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_refresh_rotate';
-COMMENT ON FUNCTION auth._refresh_rotate(text, uuid, boolean) IS 'exchanges a refresh token that is good and unused: grant and audit row; NULL when it is not, or when the tenant is not clear (settled: it is tenant_id); raises 23505 when another transaction is first';
-REVOKE ALL ON FUNCTION auth._refresh_rotate(text, uuid, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION auth._refresh_rotate(text, uuid) IS 'exchanges a refresh token that is good and unused: the grant, in this tenant or in none, with its audit row; NULL when it is not';
+REVOKE ALL ON FUNCTION auth._refresh_rotate(text, uuid) FROM PUBLIC;
 
 -- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
 -- REPEATABLE READ: what another transaction did meanwhile shows as 23505, and
 -- through the look-ups, which take a snapshot of their own.
-CREATE OR REPLACE FUNCTION auth._refresh_unusual(refresh_token text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION auth._refresh_unusual(refresh_token text, presented_at timestamptz) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	now_ CONSTANT timestamptz := clock_timestamp();
 	grace CONSTANT integer := auth._seconds('refresh_reuse_grace');
-	answer jsonb;
 	presented auth.refresh_tokens;
 	child auth.refresh_tokens;
 	session record;
@@ -112,9 +110,9 @@ BEGIN
 	END IF;
 	refused := auth._session_state(presented.session_id, session.user_id, NULL);
 	child := auth._refresh_child(presented.token_hash);
-	IF refused IS NULL AND child.token_hash IS NULL AND presented.expires_at <= now_ THEN
+	IF refused IS NULL AND child.token_hash IS NULL AND presented.expires_at <= presented_at THEN
 		refused := 'session_expired';
-	ELSIF refused IS NULL AND child.token_hash IS NOT NULL AND (grace = 0 OR child.created_at <= now_ - make_interval(secs => grace)
+	ELSIF refused IS NULL AND child.token_hash IS NOT NULL AND (grace = 0 OR child.created_at <= presented_at - make_interval(secs => grace)
 			OR (auth._refresh_child(child.token_hash)).token_hash IS NOT NULL) THEN
 		PERFORM auth._revoke_sessions(session.user_id, 'refresh_token_reuse', presented.session_id);
 		refused := 'refresh_token_already_used';
@@ -145,30 +143,17 @@ BEGIN
 		PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
 		RETURN auth._grant(session.user_id, presented.session_id, tenant, auth._refresh_successor(presented.salt, refresh_token));
 	END IF;
-	BEGIN
-		answer := auth._refresh_rotate(refresh_token, tenant, true);
-	EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
-		NULL;
-	END;
 	-- NULL: something has changed since this began
-	RETURN coalesce(answer, auth._refresh_unusual(refresh_token));
+	RETURN coalesce(auth._refresh_rotate(refresh_token, tenant), auth._refresh_unusual(refresh_token, presented_at));
 END
 $$;
-COMMENT ON FUNCTION auth._refresh_unusual(text) IS 'what auth._refresh_rotate() leaves: refusals, theft, the same successor again, another tenant';
-REVOKE ALL ON FUNCTION auth._refresh_unusual(text) FROM PUBLIC;
+COMMENT ON FUNCTION auth._refresh_unusual(text, timestamptz) IS 'what auth_api.refresh() does where something is not as usual: refusals, theft, the same successor again, another tenant';
+REVOKE ALL ON FUNCTION auth._refresh_unusual(text, timestamptz) FROM PUBLIC;
 
--- No declarations and few expressions: this is what clients call most.
 CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb
-	LANGUAGE plpgsql VOLATILE
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
-	AS $$
-BEGIN
-	RETURN coalesce(auth._refresh_rotate(refresh_token), auth._refresh_unusual(refresh_token));
-EXCEPTION WHEN unique_violation OR foreign_key_violation THEN
-	-- another use was first, or the session is gone
-	RETURN auth._refresh_unusual(refresh_token);
-END
-$$;
+	AS 'MODULE_PATHNAME', 'intrex_auth_refresh';
 COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token for the next one and an access token; one that was used before ends its session';
 REVOKE ALL ON FUNCTION auth_api.refresh(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.refresh(text) TO anon, authenticated;

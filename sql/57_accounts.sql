@@ -131,9 +131,7 @@ BEGIN
 	IF NOT is_open OR EXISTS (SELECT FROM auth.users AS u WHERE u.is_super_admin) THEN
 		RETURN auth._turn_away('bootstrap_admin', 403, 'bootstrap_disabled', 'Bootstrap is disabled', tried);
 	END IF;
-	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-		PERFORM auth._fail('55000', 'the first administrator is created at READ COMMITTED only', 'Call it in a transaction of its own.');
-	END IF;
+	PERFORM auth._demand_read_committed();
 	problem := CASE
 		WHEN coalesce(email, '') = '' THEN 'email is required'
 		WHEN address IS NULL THEN 'email is not a valid e-mail address'
@@ -231,6 +229,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN auth._refuse('password_change', 401, 'no_authorization', 'Authentication required');
 	END IF;
+	PERFORM auth._demand_read_committed();
 	problem := CASE
 		WHEN coalesce(current_password, '') = '' THEN 'current_password is required'
 		WHEN octet_length(current_password) > 1048576 THEN 'current_password is too long'

@@ -164,7 +164,7 @@ BEGIN
 	PERFORM auth._demand_tenant(tenant_id);
 	PERFORM auth._audit_admin('tenant_delete', tenant_id => tenant_delete.tenant_id);
 	BEGIN
-		DELETE FROM auth.tenants AS t WHERE t.id = tenant_delete.tenant_id;
+		PERFORM auth._erase('tenants', tenant_delete.tenant_id);
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;
 		PERFORM auth._fail('23503', 'the tenant is still referred to', format('Look at table "%s".', table_name));
@@ -253,7 +253,7 @@ BEGIN
 	UPDATE auth.memberships AS m SET unit_ids = array_remove(m.unit_ids, unit_id)
 		WHERE m.tenant_id = tenant AND unit_id = ANY (m.unit_ids);
 	BEGIN
-		DELETE FROM auth.units AS u WHERE u.id = unit_id;
+		PERFORM auth._erase('units', unit_id);
 	EXCEPTION WHEN foreign_key_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;
 		PERFORM auth._fail('23503', 'the unit is still referred to', format('Look at table "%s".', table_name));

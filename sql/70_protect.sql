@@ -7,8 +7,9 @@
 -- is built from identifiers only, never from text kept in a table.
 
 -- Ordinary users reach a table through its policies; its owner decides about it.
--- auth_admin lets the owner of a table point foreign keys at the tenants.
-GRANT REFERENCES ON auth.tenants TO auth_admin;
+-- REFERENCES on auth.tenants is granted to nobody: a foreign key is checked as the
+-- owner of the table that it refers to, and evaluates casts of the one that it is
+-- on, so who may make one may become auth_owner.
 GRANT SELECT, INSERT, UPDATE, DELETE ON auth.protected_tables TO auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.tenant_immutable()
@@ -471,6 +472,12 @@ BEGIN
 	END LOOP;
 	FOR relation IN SELECT auth._protect_tree(target) LOOP
 		FOR object, statement IN SELECT * FROM auth._protect_plan(relation) LOOP
+			IF object = 'foreign key' AND statement LIKE '%REFERENCES auth.tenants%'
+				AND NOT has_table_privilege('auth.tenants', 'REFERENCES') THEN
+				RAISE insufficient_privilege USING
+					MESSAGE = 'the foreign key to auth.tenants needs a superuser',
+					HINT = 'Let a superuser call auth.protect, or pass tenant_fk => false; then rows stay when their tenant is deleted.';
+			END IF;
 			EXECUTE statement;
 			RETURN NEXT;
 		END LOOP;

@@ -1,5 +1,5 @@
 /*
- * src/rotate.c: the rotation of a refresh token, where all is as it usually is.
+ * src/rotate.c: auth_api.refresh, and the rotation where all is as it usually is.
  *
  * Depends on the columns of auth.refresh_tokens by number (sql/10_tables.sql), on
  * liveness.c and grant.c.  It is what clients do most, so
@@ -12,13 +12,16 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -32,6 +35,7 @@
 #include "core/hmac.h"
 #include "core/mem.h"
 
+SQL_FUNCTION(intrex_auth_refresh);
 SQL_FUNCTION(intrex_auth_refresh_rotate);
 
 #define TOKEN_BYTES 32
@@ -43,7 +47,6 @@ enum
 {
 	TOKEN_HASH = 1,
 	TOKEN_SESSION_ID = 2,
-	TOKEN_PARENT = 3,
 	TOKEN_SALT = 4,
 	TOKEN_EXPIRES_AT = 6,
 	MEMBERSHIP_USER_ID = 2
@@ -137,17 +140,6 @@ Column(const Lookup *lookup, int number, bool *isnull)
 	return heap_getattr(lookup->row, number, RelationGetDescr(lookup->relation), isnull);
 }
 
-/* Is there such a row? */
-static bool
-Exists(const Table *table, const char *index_name, int column, Oid equal, Datum value)
-{
-	Lookup		lookup;
-	bool		found = LookupBegin(&lookup, table, index_name, column, equal, value);
-
-	LookupEnd(&lookup);
-	return found;
-}
-
 /* SHA-256 as a bytea. */
 static bytea *
 HashToken(const uint8 *token)
@@ -177,7 +169,7 @@ MakeSuccessor(Rotation *rotation, const uint8 *token, const bytea *salt)
 	SecureWipe(mac, sizeof(mac));
 }
 
-/* Is the token known, not expired and not used?  Then the rotation gets parent, session and successor. */
+/* Is the token known and not expired?  Then the rotation gets parent, session and successor. */
 static bool
 FindToken(Rotation *rotation, const uint8 *token)
 {
@@ -196,8 +188,6 @@ FindToken(Rotation *rotation, const uint8 *token)
 		good = DatumGetTimestampTz(Column(&lookup, TOKEN_EXPIRES_AT, &isnull)) > GetCurrentTimestamp();
 	}
 	LookupEnd(&lookup);
-	good = good && !Exists(&tokens, "refresh_tokens_parent_key", TOKEN_PARENT, F_BYTEAEQ,
-						   PointerGetDatum(rotation->parent));
 	TableClose(&tokens);
 	return good;
 }
@@ -207,16 +197,40 @@ static bool
 IsMember(const pg_uuid_t *user)
 {
 	Table		memberships;
+	Lookup		lookup;
 	bool		found;
 
 	TableOpen(&memberships, "memberships");
-	found = Exists(&memberships, "memberships_user_id_idx", MEMBERSHIP_USER_ID, F_UUID_EQ,
-				   UUIDPGetDatum(user));
+	found = LookupBegin(&lookup, &memberships, "memberships_user_id_idx", MEMBERSHIP_USER_ID,
+						F_UUID_EQ, UUIDPGetDatum(user));
+	LookupEnd(&lookup);
 	TableClose(&memberships);
 	return found;
 }
 
-/* Write the successor and the audit row. */
+/*
+ * Prepare the rotation of a token; false where it is not known or expired, the
+ * session is over, or it is not clear in which tenant to go on.  If settled, it
+ * goes on in this one (NULL: in none).
+ */
+static bool
+Prepare(Rotation *rotation, const text *token, bool settled, const pg_uuid_t *tenant)
+{
+	uint8		bytes[TOKEN_BYTES];
+	size_t		length;
+	bool		found;
+
+	if (VARSIZE_ANY_EXHDR(token) != TOKEN_CHARS ||
+		Base64UrlDecode(VARDATA_ANY(token), TOKEN_CHARS, bytes, TOKEN_BYTES, &length) != STATUS_OK)
+		return false;
+	found = FindToken(rotation, bytes);
+	SecureWipe(bytes, sizeof(bytes));
+	return found &&
+		LivenessLookFacts(&rotation->session, settled, tenant, &rotation->who) == LIVE &&
+		(settled || rotation->who.has_tenant || !IsMember(&rotation->who.user));
+}
+
+/* Write the successor and the audit row; raises 23505 where the token was used before. */
 static void
 Write(Rotation *rotation)
 {
@@ -258,43 +272,114 @@ Write(Rotation *rotation)
 }
 
 /*
- * SQL function: auth._refresh_rotate(refresh_token text, tenant_id uuid, settled boolean) returns jsonb
+ * The same, in a subtransaction; false where the token was used before, also by a
+ * transaction that is faster, or where the session was deleted.  Looking first
+ * would cost each refresh what it spares the unusual one.
+ */
+static bool
+TryWrite(Rotation *rotation)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool written = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		Write(rotation);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION &&
+			error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION)
+			ReThrowError(error);
+		FreeErrorData(error);
+		written = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return written;
+}
+
+/* The grant of a rotation that was written. */
+static Datum
+Grant(const Rotation *rotation)
+{
+	return JsonbPGetDatum(GrantBuild(&rotation->session, &rotation->who, rotation->successor,
+									 PG_INT64_MAX));
+}
+
+/*
+ * Leave it to auth._refresh_unusual().  Whether a second use is late is judged by
+ * when it came, not by when a transaction that it had to wait for has ended.
+ */
+static Datum
+CallUnusual(NullableDatum token, TimestampTz presented_at)
+{
+	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
+	FmgrInfo	function;
+	Datum		answer;
+
+	LOCAL_FCINFO(call, 2);
+
+	fmgr_info(LookupFuncName(list_make2(makeString("auth"), makeString("_refresh_unusual")),
+							 lengthof(types), types, false),
+			  &function);
+	InitFunctionCallInfoData(*call, &function, lengthof(types), InvalidOid, NULL, NULL);
+	call->args[0] = token;
+	call->args[1].value = TimestampTzGetDatum(presented_at);
+	call->args[1].isnull = false;
+	answer = FunctionCallInvoke(call);
+	if (call->isnull)
+		elog(ERROR, "auth._refresh_unusual() returned NULL");
+	return answer;
+}
+
+/*
+ * SQL function: auth_api.refresh(refresh_token text) returns jsonb
  *
- * The grant with the successor; NULL, and nothing is done, where the token is not
- * known, expired or used, the session is over, or it is not clear in which tenant
- * to go on: it is in one that the user is no member of, or in none though there
- * is one.  If settled, it goes on in tenant_id, or in none when that is NULL.
+ * In C for what is usual, because it is what clients call most.
+ */
+Datum
+intrex_auth_refresh(PG_FUNCTION_ARGS)
+{
+	TimestampTz presented_at = GetCurrentTimestamp();
+	Rotation	rotation;
+
+	LogGuardMark();
+	if (!PG_ARGISNULL(0) &&
+		Prepare(&rotation, PG_GETARG_TEXT_PP(0), false, NULL) &&
+		TryWrite(&rotation))
+		return Grant(&rotation);
+	return CallUnusual(fcinfo->args[0], presented_at);
+}
+
+/*
+ * SQL function: auth._refresh_rotate(refresh_token text, tenant_id uuid) returns jsonb
  *
- * Raises 23505 when another transaction was first, 23503 when the session was
- * deleted meanwhile.
+ * The grant with the successor, in this tenant (NULL: in none); NULL where the
+ * token is not known, expired or used, or the session is over.
  */
 Datum
 intrex_auth_refresh_rotate(PG_FUNCTION_ARGS)
 {
-	bool		settled = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	Rotation	rotation;
-	text	   *token;
-	uint8		bytes[TOKEN_BYTES];
-	size_t		length;
-	bool		found;
 
 	LogGuardMark();
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	token = PG_GETARG_TEXT_PP(0);
-	if (VARSIZE_ANY_EXHDR(token) != TOKEN_CHARS ||
-		Base64UrlDecode(VARDATA_ANY(token), TOKEN_CHARS, bytes, TOKEN_BYTES, &length) != STATUS_OK)
-		PG_RETURN_NULL();
-	found = FindToken(&rotation, bytes);
-	SecureWipe(bytes, sizeof(bytes));
-	if (!found)
-		PG_RETURN_NULL();
-	if (LivenessLookFacts(&rotation.session, settled, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1),
-						  &rotation.who) != LIVE)
-		PG_RETURN_NULL();
-	if (!rotation.who.has_tenant && !settled && IsMember(&rotation.who.user))
-		PG_RETURN_NULL();
-
-	Write(&rotation);
-	PG_RETURN_JSONB_P(GrantBuild(&rotation.session, &rotation.who, rotation.successor, PG_INT64_MAX));
+	if (!PG_ARGISNULL(0) &&
+		Prepare(&rotation, PG_GETARG_TEXT_PP(0), true, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1)) &&
+		TryWrite(&rotation))
+		return Grant(&rotation);
+	PG_RETURN_NULL();
 }

@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(9);
+SELECT plan(15);
 
 CREATE SCHEMA app;
 CREATE ROLE intrex_auth_test_owner;
@@ -57,6 +57,52 @@ SELECT is(auth_api.refresh(:'first') #>> '{error,code}', 'refresh_token_already_
 SELECT is(auth_api.refresh(:'third') #>> '{error,code}', 'session_revoked', 'and the family is revoked');
 SELECT is(count(auth_api.refresh('x')), 500::bigint, 'refusals by the hundred') FROM generate_series(1, 500);
 SELECT is(jsonb_array_length(current_setting('response.headers')::jsonb), 1, 'do not make the list of headers long');
+
+-- a tenant is deleted: triggers of the tables that go with it run as nobody
+CREATE SCHEMA hostile;
+CREATE ROLE intrex_auth_test_hostile;
+GRANT USAGE, CREATE ON SCHEMA hostile TO intrex_auth_test_hostile;
+CREATE TABLE hostile.ran (who text, what text);
+GRANT INSERT ON hostile.ran TO PUBLIC;
+GRANT USAGE ON SCHEMA hostile TO PUBLIC;
+SET LOCAL ROLE intrex_auth_test_hostile;
+CREATE TABLE hostile.t (id int, tenant_id uuid, unit_id uuid, user_id uuid);
+CREATE FUNCTION hostile.spy() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO hostile.ran VALUES (current_user, TG_WHEN || ' ' || TG_LEVEL);
+	BEGIN
+		PERFORM password_hash FROM auth.users;
+		INSERT INTO hostile.ran VALUES (current_user, 'READ THE HASHES');
+	EXCEPTION WHEN insufficient_privilege THEN
+		NULL;
+	END;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+CREATE TRIGGER a BEFORE DELETE ON hostile.t FOR EACH ROW EXECUTE FUNCTION hostile.spy();
+CREATE TRIGGER b AFTER DELETE ON hostile.t FOR EACH ROW EXECUTE FUNCTION hostile.spy();
+CREATE TRIGGER c AFTER DELETE ON hostile.t FOR EACH STATEMENT EXECUTE FUNCTION hostile.spy();
+RESET ROLE;
+ALTER TABLE hostile.t ADD FOREIGN KEY (unit_id) REFERENCES auth.units ON DELETE CASCADE, ADD FOREIGN KEY (user_id) REFERENCES auth.users ON DELETE CASCADE;
+SELECT count(*) > 0 FROM auth.protect('hostile.t') \g /dev/null
+SELECT auth.tenant_create('Doomed') AS doomed \gset
+SELECT auth.unit_create(:'doomed', 'Doomed') AS doomed_unit \gset
+SELECT auth.user_create('doomed@example.com', 'a password to steal') AS doomed_user \gset
+INSERT INTO hostile.t (id, tenant_id) VALUES (1, :'doomed');
+INSERT INTO hostile.t (id, tenant_id, unit_id) VALUES (2, :'doomed', :'doomed_unit');
+INSERT INTO hostile.t (id, tenant_id, user_id) VALUES (3, :'doomed', :'doomed_user');
+SELECT auth.user_delete(:'doomed_user');
+SELECT auth.unit_delete(:'doomed_unit');
+SELECT auth.tenant_delete(:'doomed');
+SELECT is((SELECT count(*) FROM hostile.t), 0::bigint, 'what referred to user, unit and tenant is deleted with them');
+SELECT cmp_ok((SELECT count(*) FROM hostile.ran WHERE what LIKE 'AFTER%'), '>=', 6::bigint, 'the triggers of the table ran');
+SELECT is_empty($$SELECT DISTINCT who FROM hostile.ran WHERE who NOT IN ('intrex_auth_test_hostile', 'anon')$$, 'as its owner, or as nobody');
+SELECT is_empty($$SELECT FROM hostile.ran WHERE what = 'READ THE HASHES'$$, 'and read no hash');
+SELECT is(current_user::text, session_user::text, 'afterwards the caller is who he was');
+
+-- a reference to the tenants may be made by nobody who is not trusted with everything
+SELECT is_empty($$SELECT FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.relnamespace = 'auth'::regnamespace AND a.privilege_type IN ('REFERENCES', 'TRIGGER', 'TRUNCATE') AND a.grantee <> c.relowner$$,
+	'nobody is granted REFERENCES, TRIGGER or TRUNCATE on our tables');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -8,7 +8,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(32);
+SELECT plan(33);
 
 CREATE SCHEMA app;
 CREATE ROLE intrex_auth_test_owner;
@@ -46,7 +46,9 @@ SELECT is(app.as('intrex_auth_test_owner', $$SELECT count(*) FROM auth.protect('
 GRANT auth_admin TO intrex_auth_test_owner, intrex_auth_test_stranger;
 SELECT is(app.as('intrex_auth_test_stranger', $$SELECT count(*) FROM auth.protect('app.orders')$$), '42501 must be owner of table app.orders', 'being auth_admin is not enough');
 SELECT is(app.as('intrex_auth_test_stranger', $$SELECT count(*) FROM auth.unprotect('app.orders')$$), '42501 must be owner of table app.orders', 'nor for the way back');
-SELECT is(app.as('intrex_auth_test_owner', $$SELECT count(*) FROM auth.protect('app.orders')$$), '12', 'the owner as auth_admin may');
+SELECT is(app.as('intrex_auth_test_owner', $$SELECT count(*) FROM auth.protect('app.orders')$$), '42501 the foreign key to auth.tenants needs a superuser', 'nor being both, for the foreign key');
+GRANT REFERENCES ON auth.tenants TO intrex_auth_test_owner;
+SELECT is(app.as('intrex_auth_test_owner', $$SELECT count(*) FROM auth.protect('app.orders')$$), '12', 'the owner as auth_admin may, if trusted with that');
 SELECT is(app.as('intrex_auth_test_owner', $$SELECT count(*) FROM auth.protect('app.items')$$), '22', 'a partitioned table');
 SELECT is(app.as('intrex_auth_test_owner', $$SELECT count(*) FROM auth.protect('app.orders')$$), '0', 'again: nothing');
 SELECT is(app.as('authenticated', $$SELECT count(*) FROM auth.protect('app.orders')$$), '42501 permission denied for function protect', 'an API role may not');
