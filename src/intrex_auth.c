@@ -13,7 +13,7 @@
 #include "settings.h"
 
 #if PG_VERSION_NUM >= 180000
-PG_MODULE_MAGIC_EXT(.name = "intrex_auth",.version = INTREX_AUTH_VERSION);
+PG_MODULE_MAGIC_EXT(.name = "intrex_auth", .version = INTREX_AUTH_VERSION);
 #else
 PG_MODULE_MAGIC;
 #endif

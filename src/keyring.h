@@ -44,7 +44,8 @@ typedef enum KeyringProblem
 	KEYRING_FINE,
 	KEYRING_MISSING,
 	KEYRING_UNREADABLE,
-	KEYRING_EXPOSED,			/* readable or writable by others, or owned by another user */
+	KEYRING_EXPOSED,			/* readable or writable by others, or owned by another
+								 * user */
 	KEYRING_MALFORMED
 } KeyringProblem;
 

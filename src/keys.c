@@ -46,11 +46,11 @@ typedef struct ImportRule
 
 static const ImportRule import_rules[] = {
 	{"AUTH_SECRET", "HS256",
-		"It signs tokens from now on. Connector secrets are sealed with a key of their own: seal them anew with auth.secret_store()."},
+	"It signs tokens from now on. Connector secrets are sealed with a key of their own: seal them anew with auth.secret_store()."},
 	{"JWT_SECRET", "HS256", "It signs tokens from now on."},
 	{"ENCRYPTION_KEY", "A256GCM", "It seals secrets from now on."},
 	{"JWT_REFRESH_SECRET", NULL,
-		"It has no successor: refresh tokens are random values, not signed ones. Nothing was imported."},
+	"It has no successor: refresh tokens are random values, not signed ones. Nothing was imported."},
 };
 
 #define IMPORT_MIN_CHARACTERS 32

@@ -17,7 +17,8 @@ typedef enum Liveness
 	LIVE_SESSION_EXPIRED,
 	LIVE_NO_USER,
 	LIVE_USER_BANNED,
-	LIVE_NOT_ADMIN,				/* the token is a platform administrator's, the user no longer is */
+	LIVE_NOT_ADMIN,				/* the token is a platform administrator's, the user no
+								 * longer is */
 	LIVE_NOT_MEMBER
 } Liveness;
 

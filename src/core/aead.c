@@ -27,7 +27,7 @@ struct AeadKey
 
 /* Allocate contexts and compute the key schedule. */
 Status
-AeadKeyNew(const uint8_t key[AEAD_KEY_BYTES], AeadKey * *out)
+AeadKeyNew(const uint8_t key[AEAD_KEY_BYTES], AeadKey **out)
 {
 	AeadKey    *aead;
 	Status		status = STATUS_OK;
@@ -57,7 +57,7 @@ AeadKeyNew(const uint8_t key[AEAD_KEY_BYTES], AeadKey * *out)
 
 /* Free; OpenSSL wipes the key schedules. */
 void
-AeadKeyFree(AeadKey * key)
+AeadKeyFree(AeadKey *key)
 {
 	if (key == NULL)
 		return;
@@ -68,7 +68,7 @@ AeadKeyFree(AeadKey * key)
 
 /* Seal with a nonce that must never have been used with this key. */
 Status
-AeadSealWithNonce(AeadKey * key, const uint8_t nonce[AEAD_NONCE_BYTES],
+AeadSealWithNonce(AeadKey *key, const uint8_t nonce[AEAD_NONCE_BYTES],
 				  const void *aad, size_t aad_length,
 				  const void *plaintext, size_t length, uint8_t *out)
 {
@@ -107,7 +107,7 @@ failed:
  * far above what a ring's key meets between rotations.
  */
 Status
-AeadSeal(AeadKey * key, const void *aad, size_t aad_length,
+AeadSeal(AeadKey *key, const void *aad, size_t aad_length,
 		 const void *plaintext, size_t length, uint8_t *out)
 {
 	uint8_t		nonce[AEAD_NONCE_BYTES];
@@ -121,7 +121,7 @@ AeadSeal(AeadKey * key, const void *aad, size_t aad_length,
 
 /* Open.  The plaintext stays in out only if the tag verified. */
 Status
-AeadOpen(AeadKey * key, const void *aad, size_t aad_length,
+AeadOpen(AeadKey *key, const void *aad, size_t aad_length,
 		 const uint8_t *sealed, size_t length, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = key->open;

@@ -98,7 +98,7 @@ HashFinal(HashKind hash, HashState *state, uint8_t *out)
 
 /* Hash the key into both states (RFC 2104 §2). */
 static Status
-HmacPrepare(HmacKey * hmac, HashKind hash, const void *key, size_t key_length)
+HmacPrepare(HmacKey *hmac, HashKind hash, const void *key, size_t key_length)
 {
 	size_t		block = hashes[hash].block_bytes;
 	uint8_t		pad[BLOCK_MAX_BYTES];
@@ -135,7 +135,7 @@ HmacPrepare(HmacKey * hmac, HashKind hash, const void *key, size_t key_length)
 
 /* Allocate a key schedule. */
 Status
-HmacKeyNew(HashKind hash, const void *key, size_t key_length, HmacKey * *out)
+HmacKeyNew(HashKind hash, const void *key, size_t key_length, HmacKey **out)
 {
 	HmacKey    *hmac;
 	Status		status;
@@ -156,14 +156,14 @@ HmacKeyNew(HashKind hash, const void *key, size_t key_length, HmacKey * *out)
 
 /* Wipe and free a key schedule. */
 void
-HmacKeyFree(HmacKey * key)
+HmacKeyFree(HmacKey *key)
 {
 	SecureFree(key, sizeof(HmacKey));
 }
 
 /* HMAC of data: the inner hash of the text, the outer hash of that. */
 Status
-HmacCompute(const HmacKey * key, const void *data, size_t length, uint8_t *out)
+HmacCompute(const HmacKey *key, const void *data, size_t length, uint8_t *out)
 {
 	HashKind	hash = key->hash;
 	size_t		state_bytes = hashes[hash].state_bytes;

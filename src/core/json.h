@@ -33,7 +33,8 @@ typedef struct JsonToken
 	bool		escaped;		/* string with at least one backslash */
 	uint32_t	start;			/* first byte of the value; of a string, after the quote */
 	uint32_t	length;			/* bytes of the value; of a string, without the quotes */
-	uint32_t	count;			/* members of an object (pairs), elements of an array; of a name JsonParse's own */
+	uint32_t	count;			/* members of an object (pairs), elements of an array; of
+								 * a name JsonParse's own */
 	uint32_t	next;			/* index of the first token behind this value */
 	uint32_t	hash;			/* of an object's member name, unescaped; else 0 */
 } JsonToken;

@@ -55,7 +55,7 @@ static const char *const state_names[] = {
 #define K_MAX_CHARS BASE64URL_LENGTH(JWK_SECRET_MAX)
 
 /* Look up an algorithm; names are case-sensitive (RFC 7515 §4.1.1). */
-const		KeyAlgorithm *
+const KeyAlgorithm *
 KeyAlgorithmFind(const char *name, size_t length)
 {
 	size_t		i;
@@ -78,7 +78,7 @@ KeyStateName(KeyState state)
 
 /* Read kty. */
 static Status
-ReadType(const JsonDoc * doc, int object, KeyType * type)
+ReadType(const JsonDoc *doc, int object, KeyType *type)
 {
 	int			kty = JsonFind(doc, object, "kty");
 	int			i;
@@ -101,7 +101,7 @@ ReadType(const JsonDoc * doc, int object, KeyType * type)
  * type that we know has only one, so none may be silent about it.
  */
 static Status
-ReadAlgorithm(const JsonDoc * doc, int object, KeyType type, const KeyAlgorithm * *alg)
+ReadAlgorithm(const JsonDoc *doc, int object, KeyType type, const KeyAlgorithm **alg)
 {
 	int			token = JsonFind(doc, object, "alg");
 	char		name[32];
@@ -121,7 +121,7 @@ ReadAlgorithm(const JsonDoc * doc, int object, KeyType type, const KeyAlgorithm 
 
 /* Read kid. */
 static Status
-ReadKid(const JsonDoc * doc, int object, int flags, Jwk * jwk)
+ReadKid(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 {
 	int			kid = JsonFind(doc, object, "kid");
 	size_t		length;
@@ -136,9 +136,9 @@ ReadKid(const JsonDoc * doc, int object, int flags, Jwk * jwk)
 
 /* Read key_ops: does it allow to make (sign, encrypt) and to check (verify, decrypt)? */
 static Status
-ReadOperations(const JsonDoc * doc, int array, Jwk * jwk)
+ReadOperations(const JsonDoc *doc, int array, Jwk *jwk)
 {
-	const		JsonToken *tokens = doc->tokens;
+	const JsonToken *tokens = doc->tokens;
 	KeyUse		use = jwk->alg->use;
 	uint32_t	element;
 
@@ -161,7 +161,7 @@ ReadOperations(const JsonDoc * doc, int array, Jwk * jwk)
 
 /* Read use and key_ops, which must not contradict what alg is for. */
 static Status
-ReadUse(const JsonDoc * doc, int object, int flags, Jwk * jwk)
+ReadUse(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 {
 	const char *name = key_use_names[jwk->alg->use].use;
 	int			use = JsonFind(doc, object, "use");
@@ -198,7 +198,7 @@ ReadUse(const JsonDoc * doc, int object, int flags, Jwk * jwk)
 
 /* Read our own members, state and since. */
 static Status
-ReadState(const JsonDoc * doc, int object, int flags, Jwk * jwk)
+ReadState(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 {
 	int			state = JsonFind(doc, object, "state");
 	int			since = JsonFind(doc, object, "since");
@@ -228,7 +228,7 @@ ReadState(const JsonDoc * doc, int object, int flags, Jwk * jwk)
 
 /* Read k, the secret of an oct key (RFC 7518 §6.4.1). */
 static Status
-ReadSecret(const JsonDoc * doc, int object, Jwk * jwk)
+ReadSecret(const JsonDoc *doc, int object, Jwk *jwk)
 {
 	int			k = JsonFind(doc, object, "k");
 	char		encoded[K_MAX_CHARS + 1];
@@ -247,7 +247,7 @@ ReadSecret(const JsonDoc * doc, int object, Jwk * jwk)
 
 /* Read the key itself. */
 static Status
-ReadMaterial(const JsonDoc * doc, int object, Jwk * jwk)
+ReadMaterial(const JsonDoc *doc, int object, Jwk *jwk)
 {
 	switch (jwk->alg->type)
 	{
@@ -265,7 +265,7 @@ ReadMaterial(const JsonDoc * doc, int object, Jwk * jwk)
 
 /* Read one key.  On failure the caller clears it. */
 static Status
-ReadKey(const JsonDoc * doc, int object, int flags, Jwk * jwk)
+ReadKey(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 {
 	KeyType		type;
 	Status		status;
@@ -292,7 +292,7 @@ ReadKey(const JsonDoc * doc, int object, int flags, Jwk * jwk)
  * over (RFC 7517 §5), and *unknown keeps the reason.
  */
 static Status
-ReadMember(const JsonDoc * doc, int object, int flags, JwkSet * set, Status * unknown)
+ReadMember(const JsonDoc *doc, int object, int flags, JwkSet *set, Status *unknown)
 {
 	Jwk		   *jwk = &set->keys[set->count];
 	Status		status;
@@ -318,9 +318,9 @@ ReadMember(const JsonDoc * doc, int object, int flags, JwkSet * set, Status * un
 
 /* Read the outermost value: a JWK Set or one bare JWK. */
 static Status
-ReadSet(const JsonDoc * doc, int flags, JwkSet * set)
+ReadSet(const JsonDoc *doc, int flags, JwkSet *set)
 {
-	const		JsonToken *tokens = doc->tokens;
+	const JsonToken *tokens = doc->tokens;
 	int			keys = JsonFind(doc, 0, "keys");
 	bool		bare = keys < 0;
 	uint32_t	room = bare ? 1 : tokens[keys].count;
@@ -356,7 +356,7 @@ ReadSet(const JsonDoc * doc, int flags, JwkSet * set)
 
 /* A ring must be able to do everything: each use has exactly one current key. */
 static Status
-CheckRing(const JwkSet * set)
+CheckRing(const JwkSet *set)
 {
 	size_t		keys[KEY_USES] = {0};
 	size_t		current[KEY_USES] = {0};
@@ -382,7 +382,7 @@ CheckRing(const JwkSet * set)
 
 /* Parse a set. */
 Status
-JwkSetParse(const char *text, size_t length, int flags, JwkSet * *out)
+JwkSetParse(const char *text, size_t length, int flags, JwkSet **out)
 {
 	JsonToken  *tokens = NULL;
 	JwkSet	   *set = NULL;

@@ -117,7 +117,8 @@ extern Status JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState sta
 typedef enum JwkSetView
 {
 	JWKSET_ALL,					/* the ring itself, private parts and states */
-	JWKSET_VERIFY,				/* keys that verify signatures, symmetric ones included, no private parts */
+	JWKSET_VERIFY,				/* keys that verify signatures, symmetric ones included,
+								 * no private parts */
 	JWKSET_PUBLIC				/* asymmetric public keys only: fit for everybody */
 } JwkSetView;
 

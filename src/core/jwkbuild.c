@@ -52,7 +52,7 @@ Append(char *out, const char *text)
 
 /* Compose and encode a header. */
 Status
-JwkHeader(const Jwk * jwk, const char *typ, char *out, size_t *length)
+JwkHeader(const Jwk *jwk, const char *typ, char *out, size_t *length)
 {
 	char		text[JWK_HEADER_TEXT_MAX];
 	char	   *end = text;
@@ -80,7 +80,7 @@ JwkHeader(const Jwk * jwk, const char *typ, char *out, size_t *length)
  * their names, without white space (RFC 7638 §3.2).
  */
 static Status
-OctThumbprint(Jwk * jwk)
+OctThumbprint(Jwk *jwk)
 {
 	char		text[32 + BASE64URL_LENGTH(JWK_SECRET_MAX)];
 	char	   *end = text;
@@ -99,7 +99,7 @@ OctThumbprint(Jwk * jwk)
 
 /* Keep the header with which this key signs. */
 static Status
-PrepareHeader(Jwk * jwk)
+PrepareHeader(Jwk *jwk)
 {
 	char		header[JWK_HEADER_MAX];
 	size_t		length;
@@ -118,9 +118,9 @@ PrepareHeader(Jwk * jwk)
 
 /* Complete an oct key.  On failure the caller clears it. */
 Status
-JwkAssignSecret(Jwk * jwk, const uint8_t *secret, size_t length)
+JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length)
 {
-	const		KeyAlgorithm *alg = jwk->alg;
+	const KeyAlgorithm *alg = jwk->alg;
 	Status		status;
 
 	if (length < alg->min_bytes)
@@ -144,7 +144,7 @@ JwkAssignSecret(Jwk * jwk, const uint8_t *secret, size_t length)
 
 /* Wipe and free what a key holds. */
 void
-JwkClear(Jwk * jwk)
+JwkClear(Jwk *jwk)
 {
 	SecureFree(jwk->secret, jwk->secret_length);
 	HmacKeyFree(jwk->hmac);

@@ -42,12 +42,12 @@ extern size_t JwkEscape(const char *text, char *out);
  * Give an oct key its secret, whose length alg must accept, and all that
  * follows from it: HMAC key, thumbprint, header.  kid and alg are set before.
  */
-extern Status JwkAssignSecret(Jwk * jwk, const uint8_t *secret, size_t length) MUST_CHECK;
+extern Status JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length) MUST_CHECK;
 
 /* Wipe and free what a key holds. */
-extern void JwkClear(Jwk * jwk);
+extern void JwkClear(Jwk *jwk);
 
 /* Our JWS header for a key and typ, base64url, into out (JWK_HEADER_MAX bytes). */
-extern Status JwkHeader(const Jwk * jwk, const char *typ, char *out, size_t *length) MUST_CHECK;
+extern Status JwkHeader(const Jwk *jwk, const char *typ, char *out, size_t *length) MUST_CHECK;
 
 #endif							/* CORE_JWKBUILD_H */

@@ -16,7 +16,7 @@
 
 /* An empty set. */
 Status
-JwkSetNew(JwkSet * *out)
+JwkSetNew(JwkSet **out)
 {
 	*out = calloc(1, sizeof(JwkSet));
 	return *out != NULL ? STATUS_OK : STATUS_MEMORY;
@@ -24,7 +24,7 @@ JwkSetNew(JwkSet * *out)
 
 /* Wipe and free a set. */
 void
-JwkSetFree(JwkSet * set)
+JwkSetFree(JwkSet *set)
 {
 	size_t		i;
 
@@ -37,8 +37,8 @@ JwkSetFree(JwkSet * set)
 }
 
 /* Key of a kid.  Keys without one are not found, not even by an empty kid. */
-const		Jwk *
-JwkSetFind(const JwkSet * set, const char *kid, size_t kid_length)
+const Jwk *
+JwkSetFind(const JwkSet *set, const char *kid, size_t kid_length)
 {
 	size_t		i;
 
@@ -54,14 +54,14 @@ JwkSetFind(const JwkSet * set, const char *kid, size_t kid_length)
 }
 
 /* The key that makes signatures, seals or derived keys now. */
-const		Jwk *
-JwkSetCurrent(const JwkSet * set, KeyUse use)
+const Jwk *
+JwkSetCurrent(const JwkSet *set, KeyUse use)
 {
 	size_t		i;
 
 	for (i = 0; i < set->count; i++)
 	{
-		const		Jwk *jwk = &set->keys[i];
+		const Jwk  *jwk = &set->keys[i];
 
 		if (jwk->alg->use == use && jwk->state == KEY_CURRENT && jwk->is_private)
 			return jwk;
@@ -71,7 +71,7 @@ JwkSetCurrent(const JwkSet * set, KeyUse use)
 
 /* Append a finished key, which the set then owns; the current one of its use steps down. */
 static Status
-Insert(JwkSet * set, const Jwk * jwk, int64_t now, const Jwk * *added)
+Insert(JwkSet *set, const Jwk *jwk, int64_t now, const Jwk **added)
 {
 	Jwk		   *keys;
 	size_t		i;
@@ -114,8 +114,8 @@ RandomKid(char kid[JWK_KID_MAX + 1])
 
 /* Add a key with a given secret. */
 Status
-JwkSetAddSecret(JwkSet * set, const KeyAlgorithm * alg, KeyState state,
-				const uint8_t *secret, size_t length, int64_t now, const Jwk * *added)
+JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
+				const uint8_t *secret, size_t length, int64_t now, const Jwk **added)
 {
 	Jwk			jwk;
 	Status		status;
@@ -142,8 +142,8 @@ JwkSetAddSecret(JwkSet * set, const KeyAlgorithm * alg, KeyState state,
 
 /* Add a fresh key. */
 Status
-JwkSetAddGenerated(JwkSet * set, const KeyAlgorithm * alg, KeyState state,
-				   int64_t now, const Jwk * *added)
+JwkSetAddGenerated(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
+				   int64_t now, const Jwk **added)
 {
 	uint8_t		secret[JWK_SECRET_MAX];
 	Status		status;

@@ -70,7 +70,7 @@ PutBytes(Writer *writer, const char *name, const uint8_t *bytes, size_t length)
 
 /* Append the members that are the key itself. */
 static void
-WriteMaterial(Writer *writer, const Jwk * jwk)
+WriteMaterial(Writer *writer, const Jwk *jwk)
 {
 	switch (jwk->alg->type)
 	{
@@ -88,7 +88,7 @@ WriteMaterial(Writer *writer, const Jwk * jwk)
 
 /* Does a view show a key? */
 static bool
-IsShown(const Jwk * jwk, JwkSetView view)
+IsShown(const Jwk *jwk, JwkSetView view)
 {
 	bool		verifies = jwk->alg->use == KEY_SIGN && jwk->can_verify &&
 	jwk->state != KEY_RETIRED;
@@ -107,7 +107,7 @@ IsShown(const Jwk * jwk, JwkSetView view)
 
 /* Append a key. */
 static void
-WriteKey(Writer *writer, const Jwk * jwk, JwkSetView view)
+WriteKey(Writer *writer, const Jwk *jwk, JwkSetView view)
 {
 	const KeyUseNames *use = &key_use_names[jwk->alg->use];
 	char		since[32];
@@ -145,7 +145,7 @@ WriteKey(Writer *writer, const Jwk * jwk, JwkSetView view)
 
 /* Serialize a set. */
 Status
-JwkSetWrite(const JwkSet * set, JwkSetView view, char **out, size_t *length)
+JwkSetWrite(const JwkSet *set, JwkSetView view, char **out, size_t *length)
 {
 	Writer		writer;
 	char	   *text;

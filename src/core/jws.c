@@ -20,7 +20,7 @@
 
 /* Cut a token at its two dots. */
 Status
-JwsSplit(const char *token, size_t length, JwsParts * parts)
+JwsSplit(const char *token, size_t length, JwsParts *parts)
 {
 	const char *end = token + length;
 	const char *first;
@@ -54,7 +54,7 @@ JwsSplit(const char *token, size_t length, JwsParts * parts)
 
 /* Copy a string member, which may be absent. */
 static Status
-ReadMember(const JsonDoc * doc, const char *name, char *out, size_t size)
+ReadMember(const JsonDoc *doc, const char *name, char *out, size_t size)
 {
 	int			token = JsonFind(doc, 0, name);
 
@@ -66,9 +66,9 @@ ReadMember(const JsonDoc * doc, const char *name, char *out, size_t size)
 
 /* Check a parsed header.  Members that are not named here are ignored (RFC 7515 §4). */
 static Status
-ReadHeader(const JsonDoc * doc, JwsHeader * header)
+ReadHeader(const JsonDoc *doc, JwsHeader *header)
 {
-	const		KeyAlgorithm *alg;
+	const KeyAlgorithm *alg;
 	int			token;
 	size_t		length;
 
@@ -103,7 +103,7 @@ ReadHeader(const JsonDoc * doc, JwsHeader * header)
 
 /* Decode and check the header. */
 Status
-JwsReadHeader(const JwsParts * parts, JwsHeader * header)
+JwsReadHeader(const JwsParts *parts, JwsHeader *header)
 {
 	uint8_t		text[BASE64URL_DECODED(HEADER_MAX_CHARS)];
 	JsonToken	tokens[HEADER_MAX_TOKENS];
@@ -128,7 +128,7 @@ JwsReadHeader(const JwsParts * parts, JwsHeader * header)
 
 /* Verify an HMAC. */
 static Status
-VerifyHmac(const JwsParts * parts, const uint8_t *signature, const Jwk * key)
+VerifyHmac(const JwsParts *parts, const uint8_t *signature, const Jwk *key)
 {
 	uint8_t		expected[HASH_MAX_BYTES];
 	Status		status;
@@ -145,7 +145,7 @@ VerifyHmac(const JwsParts * parts, const uint8_t *signature, const Jwk * key)
 
 /* Verify a signature. */
 Status
-JwsVerify(const JwsParts * parts, const char *alg, const Jwk * key)
+JwsVerify(const JwsParts *parts, const char *alg, const Jwk *key)
 {
 	uint8_t		signature[BASE64URL_DECODED(BASE64URL_LENGTH(JWS_MAX_SIGNATURE_BYTES))];
 	size_t		signature_bytes = key->alg->signature_bytes;
@@ -182,7 +182,7 @@ JwsVerify(const JwsParts * parts, const char *alg, const Jwk * key)
 
 /* Decode the payload. */
 Status
-JwsPayload(const JwsParts * parts, uint8_t *out, size_t size, size_t *length)
+JwsPayload(const JwsParts *parts, uint8_t *out, size_t size, size_t *length)
 {
 	*length = 0;
 	if (size < BASE64URL_DECODED(parts->payload_length))
@@ -194,7 +194,7 @@ JwsPayload(const JwsParts * parts, uint8_t *out, size_t size, size_t *length)
 
 /* Write the header for a typ; out holds JWK_HEADER_MAX characters. */
 static Status
-WriteHeader(const Jwk * key, const char *typ, char *out, size_t *length)
+WriteHeader(const Jwk *key, const char *typ, char *out, size_t *length)
 {
 	if (strcmp(typ, "JWT") != 0)
 		return JwkHeader(key, typ, out, length);
@@ -205,7 +205,7 @@ WriteHeader(const Jwk * key, const char *typ, char *out, size_t *length)
 
 /* Bytes of a token with this header and payload. */
 static size_t
-TokenSize(const Jwk * key, size_t header_length, size_t payload_length)
+TokenSize(const Jwk *key, size_t header_length, size_t payload_length)
 {
 	return header_length + 1 + BASE64URL_LENGTH(payload_length) + 1 +
 		BASE64URL_LENGTH(key->alg->signature_bytes);
@@ -213,7 +213,7 @@ TokenSize(const Jwk * key, size_t header_length, size_t payload_length)
 
 /* Bytes of a signed token; 0 if this key or typ cannot sign. */
 size_t
-JwsSize(const Jwk * key, const char *typ, size_t payload_length)
+JwsSize(const Jwk *key, const char *typ, size_t payload_length)
 {
 	char		header[JWK_HEADER_MAX];
 	size_t		header_length;
@@ -226,7 +226,7 @@ JwsSize(const Jwk * key, const char *typ, size_t payload_length)
 
 /* Sign with the current key; what is too long to be read is not written. */
 Status
-JwsSign(const Jwk * key, const char *typ, const void *payload, size_t payload_length,
+JwsSign(const Jwk *key, const char *typ, const void *payload, size_t payload_length,
 		char *out, size_t size, size_t *length)
 {
 	char		header[JWK_HEADER_MAX];

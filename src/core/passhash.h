@@ -13,7 +13,8 @@
 #include "status.h"
 
 #define PASSHASH_BCRYPT_MIN_COST 4
-#define PASSHASH_BCRYPT_MAX_COST 14 /* about a second; a stored cost above is refused before it starts */
+#define PASSHASH_BCRYPT_MAX_COST 14 /* about a second; a stored cost above is refused
+									 * before it starts */
 #define PASSHASH_BCRYPT_MAX_BYTES 72
 #define PASSHASH_SIZE 128		/* of any hash, NUL included */
 

@@ -104,7 +104,7 @@ CheckVector(const GcmVector *vector)
 
 /* A refused value leaves nothing: no plaintext, no error in OpenSSL's queue. */
 static void
-CheckRefused(AeadKey * key, const void *aad, size_t aad_length,
+CheckRefused(AeadKey *key, const void *aad, size_t aad_length,
 			 const uint8_t *sealed, size_t length, Status expected, const char *name)
 {
 	uint8_t		opened[64];
@@ -120,7 +120,7 @@ CheckRefused(AeadKey * key, const void *aad, size_t aad_length,
 
 /* Everything that can be altered is noticed, and the key works on. */
 static void
-CheckAltered(AeadKey * key, AeadKey * other)
+CheckAltered(AeadKey *key, AeadKey *other)
 {
 	static const char plaintext[] = "a secret of some length";
 	static const char aad[] = "auth.secrets|value|42";
@@ -162,7 +162,7 @@ CheckAltered(AeadKey * key, AeadKey * other)
 
 /* Lengths around blocks, and nonces that never repeat. */
 static void
-CheckRoundTrips(AeadKey * key)
+CheckRoundTrips(AeadKey *key)
 {
 	enum
 	{

@@ -169,7 +169,7 @@ CheckParses(void)
 	{
 		size_t		length = strlen(parses[i].text);
 		char	   *text = malloc(length + 1);
-		JwkSet	   *set = (JwkSet *) & set;
+		JwkSet	   *set = (JwkSet *) &set;
 
 		/* Without the NUL, so that reading behind the text is noticed. */
 		memcpy(text, parses[i].text, length);
@@ -205,7 +205,7 @@ CheckWeak(void)
 		secret[i] = (uint8_t) i;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 	{
-		const		KeyAlgorithm *alg = KeyAlgorithmFind(rules[i].alg, strlen(rules[i].alg));
+		const KeyAlgorithm *alg = KeyAlgorithmFind(rules[i].alg, strlen(rules[i].alg));
 
 		if (!CHECK(alg != NULL, UnitName("%s is known", rules[i].alg)))
 			continue;
@@ -218,7 +218,7 @@ CheckWeak(void)
 										 "{\"kty\":\"oct\",\"alg\":\"%s\",\"k\":\"", rules[i].alg);
 			size_t		end = (size_t) start + Base64UrlEncode(secret, length, text + start);
 			JwkSet	   *set;
-			const		Jwk *added;
+			const Jwk  *added;
 
 			memcpy(text + end, "\"}", 2);
 			CHECK_STATUS(JwkSetParse(text, end + 2, 0, &set), expected,
@@ -268,7 +268,7 @@ CheckKey(void)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 	{
-		const		Jwk *jwk;
+		const Jwk  *jwk;
 
 		if (!CHECK_STATUS(JwkSetParse(known[i].text, strlen(known[i].text), 0, &set), STATUS_OK,
 						  "a known key is read"))
@@ -313,7 +313,7 @@ CheckLimits(void)
 					 UnitName("%d keys", count));
 		if (set != NULL)
 		{
-			const		Jwk *added;
+			const Jwk  *added;
 
 			CHECK_STATUS(JwkSetAddGenerated(set, KeyAlgorithmFind("HS256", 5), KEY_STANDBY, 1, &added),
 						 STATUS_ARGUMENT, "a full set takes no more");

@@ -21,7 +21,7 @@ CheckFind(void)
 	SET("{\"kty\":\"oct\",\"key_ops\":[\"verify\"],\"alg\":\"HS256\",\"k\":\"" K32 "\"},"
 		"{\"kty\":\"oct\",\"key_ops\":[\"sign\"],\"alg\":\"HS256\",\"k\":\"" K32 "\"}");
 	JwkSet	   *set;
-	const		Jwk *jwk;
+	const Jwk  *jwk;
 
 	if (CHECK_STATUS(JwkSetParse(ring, strlen(ring), JWKSET_RING, &set), STATUS_OK, "a ring"))
 	{
@@ -59,7 +59,7 @@ CheckFind(void)
 
 /* Are two keys the same in all that a file keeps? */
 static int
-SameKey(const Jwk * a, const Jwk * b)
+SameKey(const Jwk *a, const Jwk *b)
 {
 	return strcmp(a->kid, b->kid) == 0 && a->alg == b->alg && a->state == b->state &&
 		a->since == b->since && a->secret_length == b->secret_length &&
@@ -71,14 +71,14 @@ SameKey(const Jwk * a, const Jwk * b)
 static void
 CheckRingLife(void)
 {
-	const		KeyAlgorithm *hs256 = KeyAlgorithmFind("HS256", 5);
-	const		KeyAlgorithm *hs512 = KeyAlgorithmFind("HS512", 5);
-	const		KeyAlgorithm *gcm = KeyAlgorithmFind("A256GCM", 7);
-	const		KeyAlgorithm *hkdf = KeyAlgorithmFind("HKDF-SHA256", 11);
+	const KeyAlgorithm *hs256 = KeyAlgorithmFind("HS256", 5);
+	const KeyAlgorithm *hs512 = KeyAlgorithmFind("HS512", 5);
+	const KeyAlgorithm *gcm = KeyAlgorithmFind("A256GCM", 7);
+	const KeyAlgorithm *hkdf = KeyAlgorithmFind("HKDF-SHA256", 11);
 	uint8_t		imported[100];
 	JwkSet	   *set;
 	JwkSet	   *again;
-	const		Jwk *added;
+	const Jwk  *added;
 	char	   *text;
 	size_t		length;
 
@@ -193,7 +193,7 @@ CheckLargest(void)
 {
 	uint8_t		secret[512];
 	JwkSet	   *set;
-	const		Jwk *added;
+	const Jwk  *added;
 	char	   *text;
 	size_t		length;
 	int			failures = 0;

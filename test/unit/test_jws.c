@@ -55,7 +55,7 @@ CheckKnown(void)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 	{
 		JwkSet	   *set = Key(known[i].key);
-		const		Jwk *key = &set->keys[0];
+		const Jwk  *key = &set->keys[0];
 
 		CHECK_STATUS(Accept(known[i].token, strlen(known[i].token), set), STATUS_OK,
 					 UnitName("%s verifies", key->alg->name));
@@ -75,7 +75,7 @@ CheckKnown(void)
 
 /* Every flipped bit, every truncation, every added byte. */
 static void
-CheckDamaged(const JwkSet * set)
+CheckDamaged(const JwkSet *set)
 {
 	char		token[512];
 	size_t		length;
@@ -127,7 +127,7 @@ CheckDamaged(const JwkSet * set)
 
 /* Segments and sizes. */
 static void
-CheckSplit(const JwkSet * set)
+CheckSplit(const JwkSet *set)
 {
 	static const char *const malformed[] = {
 		"",
@@ -193,7 +193,7 @@ CheckSplit(const JwkSet * set)
 
 /* Signatures that are no HMAC of the key. */
 static void
-CheckSignatures(const JwkSet * set)
+CheckSignatures(const JwkSet *set)
 {
 	JwkSet	   *other = Key("{\"kty\":\"oct\",\"alg\":\"HS256\",\"kid\":\"k1\",\"k\":\"" RFC_KEY "\"}");
 	JwkSet	   *hs512 = Key(OCT("HS512", "", K64));
@@ -232,7 +232,7 @@ CheckSignatures(const JwkSet * set)
 
 /* What a key may do by its use, state and key_ops; and the rest of signing. */
 static void
-CheckUses(const JwkSet * set)
+CheckUses(const JwkSet *set)
 {
 	static const struct
 	{
@@ -250,7 +250,7 @@ CheckUses(const JwkSet * set)
 		{"sealing key", OCT("A256GCM", "", K32), STATUS_KEY_USE, STATUS_KEY_USE},
 		{"derivation key", OCT("HKDF-SHA256", "", K32), STATUS_KEY_USE, STATUS_KEY_USE},
 	};
-	const		Jwk *key = &set->keys[0];
+	const Jwk  *key = &set->keys[0];
 	char		token[512];
 	char		out[512];
 	size_t		length;

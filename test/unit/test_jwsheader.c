@@ -85,7 +85,7 @@ static const struct
 
 /* Headers: each token is rightly signed, so that the header alone decides. */
 static void
-CheckHeaders(const JwkSet * set)
+CheckHeaders(const JwkSet *set)
 {
 	char		token[8192];
 	char		header[1100];

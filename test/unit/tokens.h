@@ -29,11 +29,11 @@ Key(const char *text)
 
 /* Everything that a reader of tokens does with one. */
 static inline Status
-Accept(const char *token, size_t length, const JwkSet * set)
+Accept(const char *token, size_t length, const JwkSet *set)
 {
 	JwsParts	parts;
 	JwsHeader	header;
-	const		Jwk *key = &set->keys[0];
+	const Jwk  *key = &set->keys[0];
 	uint8_t		payload[JWS_MAX_BYTES];
 	size_t		payload_length;
 	Status		status;
@@ -56,7 +56,7 @@ Accept(const char *token, size_t length, const JwkSet * set)
 
 /* Make a token with any header, rightly signed; returns its length. */
 static inline size_t
-Forge(const Jwk * key, const char *header, size_t header_length, const char *payload, char *out)
+Forge(const Jwk *key, const char *header, size_t header_length, const char *payload, char *out)
 {
 	uint8_t		mac[HASH_MAX_BYTES];
 	char	   *end = out;
