@@ -132,6 +132,10 @@ BEGIN
 	tenant := session.tenant_id;
 	IF tenant IS NULL OR auth._session_state(NULL, session.user_id, tenant) IS NOT NULL THEN
 		tenant := auth._choose_tenant(session.user_id);
+		-- the choice reads by the caller's snapshot, which may be older than the end of a membership
+		IF auth._session_state(NULL, session.user_id, tenant) IS NOT NULL THEN
+			tenant := NULL;
+		END IF;
 		BEGIN
 			UPDATE auth.sessions AS s SET tenant_id = tenant WHERE s.id = presented.session_id AND s.tenant_id IS DISTINCT FROM tenant;
 		EXCEPTION WHEN serialization_failure THEN

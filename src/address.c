@@ -155,20 +155,33 @@ ClientAddressGet(ClientAddress *address)
 		PeerAddress(address);
 }
 
-/* SQL function: auth.client_address() returns inet */
+/* Whom the attempts of this connection are counted against, as an inet. */
 Datum
-intrex_auth_client_address(PG_FUNCTION_ARGS)
+ClientAddressDatum(bool *unknown)
 {
 	ClientAddress address;
 	inet	   *result;
 
 	ClientAddressGet(&address);
-	if (address.length == 0)
-		PG_RETURN_NULL();
+	*unknown = address.length == 0;
+	if (*unknown)
+		return (Datum) 0;
 	result = palloc0(sizeof(inet));
 	ip_family(result) = address.length == 4 ? PGSQL_AF_INET : PGSQL_AF_INET6;
 	ip_bits(result) = address.length * BITS_PER_BYTE;
 	memcpy(ip_addr(result), address.bytes, address.length);
 	SET_INET_VARSIZE(result);
-	PG_RETURN_INET_P(result);
+	return InetPGetDatum(result);
+}
+
+/* SQL function: auth.client_address() returns inet */
+Datum
+intrex_auth_client_address(PG_FUNCTION_ARGS)
+{
+	bool		unknown;
+	Datum		address = ClientAddressDatum(&unknown);
+
+	if (unknown)
+		PG_RETURN_NULL();
+	return address;
 }

@@ -15,4 +15,7 @@ typedef struct ClientAddress
 /* Whom the attempts of this connection are counted against; see address.c. */
 extern void ClientAddressGet(ClientAddress *address);
 
+/* The same as an inet; unknown says whether it is NULL. */
+extern Datum ClientAddressDatum(bool *unknown);
+
 #endif							/* ADDRESS_H */

@@ -64,13 +64,40 @@ PutText(StringInfo json, const char *name, const char *value)
 	appendStringInfoChar(json, ',');
 }
 
+/* Write bytes as lower-case hexadecimal digits; returns where they end. */
+static char *
+PutHex(char *out, const uint8 *bytes, size_t count)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < count; i++)
+	{
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	return out;
+}
+
 /* Append a uuid in quotes. */
 static void
 PutUuidValue(StringInfo json, const pg_uuid_t *uuid)
 {
-	appendStringInfoChar(json, '"');
-	appendStringInfoString(json, DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid))));
-	appendStringInfoChar(json, '"');
+	char		text[2 * UUID_LEN + 6];
+	char	   *end = text;
+	const uint8 *bytes = uuid->data;
+
+	*end++ = '"';
+	end = PutHex(end, bytes, 4);
+	*end++ = '-';
+	end = PutHex(end, bytes + 4, 2);
+	*end++ = '-';
+	end = PutHex(end, bytes + 6, 2);
+	*end++ = '-';
+	end = PutHex(end, bytes + 8, 2);
+	*end++ = '-';
+	end = PutHex(end, bytes + 10, 6);
+	*end++ = '"';
+	appendBinaryStringInfo(json, text, end - text);
 }
 
 /* Append a name and a uuid, or null. */
@@ -111,18 +138,12 @@ TenantRole(const Facts *facts)
 static void
 PutTokenId(StringInfo json)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8		random[16];
 	char		id[2 * sizeof(random) + 1];
 
 	if (RandomBytes(random, sizeof(random)) != STATUS_OK)
 		ReportCoreError(STATUS_CRYPTO, "random bytes");
-	for (size_t i = 0; i < sizeof(random); i++)
-	{
-		id[2 * i] = digits[random[i] >> 4];
-		id[2 * i + 1] = digits[random[i] & 15];
-	}
-	id[sizeof(id) - 1] = '\0';
+	*PutHex(id, random, sizeof(random)) = '\0';
 	PutText(json, "jti", id);
 }
 
@@ -138,7 +159,11 @@ PutClaims(StringInfo json, const Facts *facts)
 	if (facts->who->aal != NULL)
 		PutText(json, "aal", facts->who->aal);
 	if (facts->who->amr != NULL)
-		appendStringInfo(json, "\"amr\":%s,", facts->who->amr);
+	{
+		PutName(json, "amr");
+		appendStringInfoString(json, facts->who->amr);
+		appendStringInfoChar(json, ',');
+	}
 	if (setting_audience[0] != '\0')
 		PutText(json, "aud", setting_audience);
 	appendStringInfo(json, "\"exp\":" INT64_FORMAT ",\"iat\":" INT64_FORMAT ",",
@@ -195,9 +220,10 @@ PutUser(StringInfo json, const Facts *facts)
 	PutText(json, "role", TenantRole(facts));
 	PutUuid(json, "tenant_id", facts->who->has_tenant ? &facts->who->tenant : NULL);
 	PutUnits(json, &facts->who->membership);
-	appendStringInfo(json, "\"email_verified\":%s,\"is_super_admin\":%s}",
-					 facts->who->email_verified ? "true" : "false",
-					 facts->who->is_super_admin ? "true" : "false");
+	PutName(json, "email_verified");
+	appendStringInfoString(json, facts->who->email_verified ? "true," : "false,");
+	PutName(json, "is_super_admin");
+	appendStringInfoString(json, facts->who->is_super_admin ? "true}" : "false}");
 }
 
 /* Build a grant. */

@@ -3,7 +3,7 @@
  *
  * Depends on the columns of auth.refresh_tokens by number (sql/10_tables.sql), on
  * liveness.c and grant.c.  It is what clients do most, so
- * it is one C call; whatever is not usual (a token that
+ * it is one C call with one statement in it; whatever is not usual (a token that
  * is unknown, used or late, a session that has ended) is left to the flow in
  * sql/56_login.sql, which is slower and says why.
  */
@@ -12,12 +12,9 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
@@ -28,6 +25,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "address.h"
 #include "compat.h"
 #include "grant.h"
 #include "logguard.h"
@@ -50,21 +48,22 @@ enum
 {
 	TOKEN_HASH = 1,
 	TOKEN_SESSION_ID = 2,
-	TOKEN_PARENT = 3,
 	TOKEN_SALT = 4,
-	TOKEN_CREATED_AT = 5,
 	TOKEN_EXPIRES_AT = 6,
-	TOKEN_COLUMNS = 6,
 	MEMBERSHIP_USER_ID = 2
 };
 
-static const char *const audit_statement =
-"INSERT INTO auth.audit_log (event, outcome, user_id, tenant_id, session_id, address) "
-"VALUES ('refresh', 'success', $1, $2, $3, auth.client_address())";
+/* One statement for the two rows; both are there or none. */
+static const char *const rotate_statement =
+	"WITH rotation AS ("
+"	INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_at, expires_at)"
+"	VALUES ($1, $2, $3, $4, $5, $6)) "
+"INSERT INTO auth.audit_log (at, event, outcome, user_id, tenant_id, session_id, address) "
+"VALUES ($5, 'refresh', 'success', $7, $8, $2, $9)";
 
-#define AUDIT_ARGUMENTS 3
+#define ROTATE_ARGUMENTS 9
 
-static SPIPlanPtr audit_plan = NULL;
+static SPIPlanPtr rotate_plan = NULL;
 
 /* A rotation on its way. */
 typedef struct Rotation
@@ -75,17 +74,6 @@ typedef struct Rotation
 	char		successor[TOKEN_CHARS + 1];
 	bytea	   *hash;			/* of the successor */
 } Rotation;
-
-/* From 16 on there is one more argument: to leave all indexes but summarizing ones out. */
-static List *
-InsertIndexEntries(ResultRelInfo *target, TupleTableSlot *slot, EState *state)
-{
-#if PG_VERSION_NUM >= 160000
-	return ExecInsertIndexTuples(target, slot, state, false, false, NULL, NIL, false);
-#else
-	return ExecInsertIndexTuples(target, slot, state, false, false, NULL, NIL);
-#endif
-}
 
 /* A table of ours, open for look-ups with one snapshot taken now. */
 typedef struct Table
@@ -243,80 +231,47 @@ Prepare(Rotation *rotation, const text *token, bool settled, const pg_uuid_t *te
 		(settled || rotation->who.has_tenant || !IsMember(&rotation->who.user));
 }
 
-/*
- * Insert a row with its index entries, and let the foreign key be checked.  By the
- * executor's parts, since the executor itself would take as long again; the other
- * constraints of the table hold for what is made here.
- */
+/* Write the successor and the audit row; raises 23505 where the token was used before. */
 static void
-InsertToken(const Datum values[TOKEN_COLUMNS])
+Write(Rotation *rotation)
 {
-	Relation	table = table_open(get_relname_relid("refresh_tokens", get_namespace_oid("auth", false)),
-								   RowExclusiveLock);
-	EState	   *state = CreateExecutorState();
-	ResultRelInfo *target = makeNode(ResultRelInfo);
-	TupleTableSlot *slot = table_slot_create(table, &state->es_tupleTable);
-
-	memcpy(slot->tts_values, values, sizeof(Datum) * TOKEN_COLUMNS);
-	memset(slot->tts_isnull, 0, sizeof(bool) * TOKEN_COLUMNS);
-	ExecStoreVirtualTuple(slot);
-	InitResultRelInfo(target, table, 0, NULL, 0);
-	ExecOpenIndices(target, false);
-	AfterTriggerBeginQuery();
-	table_tuple_insert(table, slot, GetCurrentCommandId(true), 0, NULL);
-	ExecARInsertTriggers(state, target, slot, InsertIndexEntries(target, slot, state), NULL);
-	AfterTriggerEndQuery(state);
-	ExecCloseIndices(target);
-	ExecResetTupleTable(state->es_tupleTable, false);
-	FreeExecutorState(state);
-	table_close(table, NoLock);
-}
-
-/* Write the successor; raises 23505 where the token was used before. */
-static void
-WriteToken(const Rotation *rotation)
-{
-	Datum		values[TOKEN_COLUMNS];
+	static Oid	types[ROTATE_ARGUMENTS] = {
+		BYTEAOID, UUIDOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, UUIDOID, INETOID
+	};
+	Datum		values[ROTATE_ARGUMENTS];
+	char		nulls[ROTATE_ARGUMENTS + 1] = "         ";
 	TimestampTz now = GetCurrentTimestamp();
 	bytea	   *salt = palloc(VARHDRSZ + HASH_BYTES);
+	bool		unknown;
 
 	SET_VARSIZE(salt, VARHDRSZ + HASH_BYTES);
 	if (RandomBytes(VARDATA(salt), HASH_BYTES) != STATUS_OK)
 		ReportCoreError(STATUS_CRYPTO, "random bytes");
-	values[TOKEN_HASH - 1] = PointerGetDatum(rotation->hash);
-	values[TOKEN_SESSION_ID - 1] = UUIDPGetDatum(&rotation->session);
-	values[TOKEN_PARENT - 1] = PointerGetDatum(rotation->parent);
-	values[TOKEN_SALT - 1] = PointerGetDatum(salt);
-	values[TOKEN_CREATED_AT - 1] = TimestampTzGetDatum(now);
-	values[TOKEN_EXPIRES_AT - 1] = TimestampTzGetDatum(now + setting_refresh_token_lifetime * USECS_PER_SEC);
-	InsertToken(values);
-}
-
-/* Write the audit row. */
-static void
-WriteAudit(const Rotation *rotation)
-{
-	static Oid	types[AUDIT_ARGUMENTS] = {UUIDOID, UUIDOID, UUIDOID};
-	Datum		values[AUDIT_ARGUMENTS];
-	char		nulls[AUDIT_ARGUMENTS + 1] = "   ";
-
-	values[0] = UUIDPGetDatum(&rotation->who.user);
-	values[1] = UUIDPGetDatum(&rotation->who.tenant);
-	values[2] = UUIDPGetDatum(&rotation->session);
+	values[0] = PointerGetDatum(rotation->hash);
+	values[1] = UUIDPGetDatum(&rotation->session);
+	values[2] = PointerGetDatum(rotation->parent);
+	values[3] = PointerGetDatum(salt);
+	values[4] = TimestampTzGetDatum(now);
+	values[5] = TimestampTzGetDatum(now + setting_refresh_token_lifetime * USECS_PER_SEC);
+	values[6] = UUIDPGetDatum(&rotation->who.user);
+	values[7] = UUIDPGetDatum(&rotation->who.tenant);
 	if (!rotation->who.has_tenant)
-		nulls[1] = 'n';
+		nulls[7] = 'n';
+	values[8] = ClientAddressDatum(&unknown);
+	if (unknown)
+		nulls[8] = 'n';
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (audit_plan == NULL)
+	if (rotate_plan == NULL)
 	{
-		SPIPlanPtr	plan = SPI_prepare(audit_statement, AUDIT_ARGUMENTS, types);
+		SPIPlanPtr	plan = SPI_prepare(rotate_statement, ROTATE_ARGUMENTS, types);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-		audit_plan = plan;
+		rotate_plan = plan;
 	}
-	if (SPI_execute_plan(audit_plan, values, nulls, false, 0) != SPI_OK_INSERT)
+	if (SPI_execute_plan(rotate_plan, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(SPI_result));
 	SPI_finish();
 }
@@ -327,7 +282,7 @@ WriteAudit(const Rotation *rotation)
  * would cost each refresh what it spares the unusual one.
  */
 static bool
-TryWriteToken(const Rotation *rotation)
+TryWrite(Rotation *rotation)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -337,7 +292,7 @@ TryWriteToken(const Rotation *rotation)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		WriteToken(rotation);
+		Write(rotation);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -362,11 +317,10 @@ TryWriteToken(const Rotation *rotation)
 	return written;
 }
 
-/* The audit row and the grant of a rotation. */
+/* The grant of a rotation that was written. */
 static Datum
-Finish(const Rotation *rotation)
+Grant(const Rotation *rotation)
 {
-	WriteAudit(rotation);
 	return JsonbPGetDatum(GrantBuild(&rotation->session, &rotation->who, rotation->successor,
 									 PG_INT64_MAX));
 }
@@ -411,8 +365,8 @@ intrex_auth_refresh(PG_FUNCTION_ARGS)
 	LogGuardMark();
 	if (!PG_ARGISNULL(0) &&
 		Prepare(&rotation, PG_GETARG_TEXT_PP(0), false, NULL) &&
-		TryWriteToken(&rotation))
-		return Finish(&rotation);
+		TryWrite(&rotation))
+		return Grant(&rotation);
 	return CallUnusual(fcinfo->args[0], presented_at);
 }
 
@@ -430,7 +384,7 @@ intrex_auth_refresh_rotate(PG_FUNCTION_ARGS)
 	LogGuardMark();
 	if (!PG_ARGISNULL(0) &&
 		Prepare(&rotation, PG_GETARG_TEXT_PP(0), true, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1)) &&
-		TryWriteToken(&rotation))
-		return Finish(&rotation);
+		TryWrite(&rotation))
+		return Grant(&rotation);
 	PG_RETURN_NULL();
 }
