@@ -2,8 +2,8 @@
  * bench/core_hmac.c: HMAC-SHA-256 with a kept key, ours beside OpenSSL's own ways.
  *
  * Depends on src/core/{hmac,mem} and libcrypto.  From the top of the tree:
- *   cc -O2 -Isrc -o /tmp/core_hmac bench/core_hmac.c src/core/hmac.c src/core/mem.c -lcrypto
- *   /tmp/core_hmac [bytes]
+ *   cc -O2 -Isrc -o core_hmac bench/core_hmac.c src/core/hmac.c src/core/mem.c -lcrypto
+ *   ./core_hmac [bytes]
  * All ways run in turn, round by round; a line is the median of the rounds.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
