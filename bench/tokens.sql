@@ -36,9 +36,9 @@ SELECT bench.compare('jwt_verify() / HMAC and jsonb_in',
 	'SELECT count(auth.jwt_verify(token)) FROM bench.tokens',
 	'SELECT count(bench.plain_verify_jsonb(token)) FROM bench.tokens', :tokens, '<=', 1.0);
 
--- The first read of an identity looks at session, user and membership: others each
--- time, as behind a pooler, or the same again and again. In the CASE the context is
--- set before it is read.
+-- The first read of an identity in a transaction checks session, user and membership:
+-- sessions that this backend found alive before, of 10 000 or the same again and again,
+-- and sessions that it has to look up. In the CASE the context is set before it is read.
 CREATE FUNCTION bench.read_context(session_check text, one boolean DEFAULT false) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -56,11 +56,22 @@ BEGIN
 	RETURN read;
 END
 $$;
-SELECT bench.demand('every session is alive', bench.read_context('on') = :tokens AND bench.read_context('on', true) = :tokens);
+-- a transaction that has written keeps nothing, and one change makes all forgotten
+CREATE FUNCTION bench.look_up(session_check text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	UPDATE auth.sessions SET revoked_reason = NULL WHERE id = (SELECT id FROM auth.sessions LIMIT 1);
+	RETURN bench.read_context(session_check);
+END
+$$;
+SELECT bench.demand('every session is alive', bench.read_context('on') = :tokens AND bench.read_context('on', true) = :tokens
+	AND bench.look_up('on') = :tokens);
 SELECT bench.extra('live session check of 10 000 sessions, extra',
 	$$SELECT bench.read_context('on')$$, $$SELECT bench.read_context('off')$$, :tokens, '<=', 5.0);
 SELECT bench.extra('live session check of one session, extra',
-	$$SELECT bench.read_context('on', true)$$, $$SELECT bench.read_context('off', true)$$, :tokens);
+	$$SELECT bench.read_context('on', true)$$, $$SELECT bench.read_context('off', true)$$, :tokens, '<=', 5.0);
+SELECT bench.extra('live session check by looking it up, extra',
+	$$SELECT bench.look_up('on')$$, $$SELECT bench.look_up('off')$$, :tokens);
 
 -- The token that was verified last needs no second signature check.
 BEGIN;

@@ -110,15 +110,34 @@ REVOKE ALL ON FUNCTION auth._seconds(text) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION auth._identity_changed() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_identity_changed';
-COMMENT ON FUNCTION auth._identity_changed() IS 'after a write to the rows that identities rest on: they are looked at anew in the same transaction';
+COMMENT ON FUNCTION auth._identity_changed() IS 'after a change of the rows that identities rest on: they are looked at anew, by this transaction at once and by all others after its commit';
 REVOKE ALL ON FUNCTION auth._identity_changed() FROM PUBLIC;
 
+-- For each row and always: rows that logical replication or a session with
+-- session_replication_role = replica changes count too. An INSERT ends nothing.
 CREATE TRIGGER identity_changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON auth.users
-	FOR EACH STATEMENT EXECUTE FUNCTION auth._identity_changed();
+	AFTER UPDATE OR DELETE ON auth.users
+	FOR EACH ROW EXECUTE FUNCTION auth._identity_changed();
 CREATE TRIGGER identity_changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON auth.sessions
-	FOR EACH STATEMENT EXECUTE FUNCTION auth._identity_changed();
+	AFTER UPDATE OR DELETE ON auth.sessions
+	FOR EACH ROW EXECUTE FUNCTION auth._identity_changed();
 CREATE TRIGGER identity_changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON auth.memberships
+	AFTER UPDATE OR DELETE ON auth.memberships
+	FOR EACH ROW EXECUTE FUNCTION auth._identity_changed();
+CREATE TRIGGER identity_truncated
+	AFTER TRUNCATE ON auth.users
 	FOR EACH STATEMENT EXECUTE FUNCTION auth._identity_changed();
+CREATE TRIGGER identity_truncated
+	AFTER TRUNCATE ON auth.sessions
+	FOR EACH STATEMENT EXECUTE FUNCTION auth._identity_changed();
+CREATE TRIGGER identity_truncated
+	AFTER TRUNCATE ON auth.memberships
+	FOR EACH STATEMENT EXECUTE FUNCTION auth._identity_changed();
+ALTER TABLE auth.users ENABLE ALWAYS TRIGGER identity_changed, ENABLE ALWAYS TRIGGER identity_truncated;
+ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER identity_changed, ENABLE ALWAYS TRIGGER identity_truncated;
+ALTER TABLE auth.memberships ENABLE ALWAYS TRIGGER identity_changed, ENABLE ALWAYS TRIGGER identity_truncated;
+
+-- not data: a relation whose "change" PostgreSQL announces to every backend
+CREATE TYPE auth.identity_change AS ();
+COMMENT ON TYPE auth.identity_change IS 'has no values: what auth._identity_changed() announces as changed, so that backends forget which sessions they found alive';
+REVOKE ALL ON TYPE auth.identity_change FROM PUBLIC;

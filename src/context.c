@@ -180,13 +180,14 @@ intrex_auth_session_state(PG_FUNCTION_ARGS)
 {
 	Membership	membership;
 	Liveness	liveness;
+	TimestampTz ignored;
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_TEXT_P(cstring_to_text(LivenessCode(LIVE_NO_USER)));
 	liveness = LivenessLook(PG_ARGISNULL(0) ? NULL : PG_GETARG_UUID_P(0),
 							PG_GETARG_UUID_P(1),
 							PG_ARGISNULL(2) ? NULL : PG_GETARG_UUID_P(2),
-							false, &membership);
+							false, &membership, &ignored);
 	if (liveness == LIVE)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(LivenessCode(liveness)));

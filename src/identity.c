@@ -1,7 +1,7 @@
 /*
  * src/identity.c: who is asking: the setting intrex_auth.token and what it proves.
  *
- * Depends on identitybuild.c (from a token to an identity), liveness.c (session,
+ * Depends on identitybuild.c (from a token to an identity), livecache.c (session,
  * user, membership) and guc.c, whose machinery gives transactions, savepoints, RESET,
  * DISCARD ALL and parallel workers the right identity without any code of ours.
  *
@@ -23,6 +23,7 @@
 #include "identity.h"
 #include "identitybuild.h"
 #include "keyring.h"
+#include "livecache.h"
 #include "liveness.h"
 #include "report.h"
 #include "settings.h"
@@ -251,9 +252,9 @@ Judge(Identity *identity, Liveness *liveness)
 		return HOLDS;
 	if (!identity->has_session || !identity->has_user)
 		return REFUSED_NO_SESSION_CLAIM;
-	*liveness = LivenessLook(&identity->session, &identity->user,
-							 identity->has_tenant ? &identity->tenant : NULL,
-							 identity->is_admin, &identity->membership);
+	*liveness = LivenessRecall(&identity->session, &identity->user,
+							   identity->has_tenant ? &identity->tenant : NULL,
+							   identity->is_admin, &identity->membership);
 	if (*liveness != LIVE)
 		return REFUSED_LIVENESS;
 	identity->live_in = own;
@@ -378,8 +379,8 @@ OnSubTransaction(SubXactEvent event, SubTransactionId mySubid,
 /*
  * SQL function: auth._identity_changed() returns trigger
  *
- * On sessions, users and memberships: after our own writes the identity is
- * looked at anew in the same transaction.
+ * On sessions, users and memberships: the identity is looked at anew, by this
+ * transaction at once and by all others when it has committed.
  */
 Datum
 intrex_auth_identity_changed(PG_FUNCTION_ARGS)
@@ -389,6 +390,7 @@ intrex_auth_identity_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("auth._identity_changed() is a trigger function")));
 	epoch++;
+	LivenessAnnounce();
 	PG_RETURN_POINTER(NULL);
 }
 

@@ -62,7 +62,11 @@ typedef struct TableOids
 static TableOids sessions = {"sessions", "sessions_pkey", InvalidOid, InvalidOid};
 static TableOids users = {"users", "users_pkey", InvalidOid, InvalidOid};
 static TableOids memberships = {"memberships", "memberships_pkey", InvalidOid, InvalidOid};
+static Oid	marker = InvalidOid;
 static bool oids_known = false;
+
+/* Grows when a committed change of the tables' rows reaches this backend. */
+static uint64 generation = 1;
 
 static const struct
 {
@@ -94,15 +98,23 @@ LivenessText(Liveness liveness)
 	return outcomes[liveness].text;
 }
 
-/* A change of one of our relations, or of any: find them anew. */
+/* A change of one of our relations, of any, or what LivenessAnnounce() sent. */
 static void
-ForgetOids(Datum arg, Oid relid)
+OnRelationChange(Datum arg, Oid relid)
 {
-	if (!OidIsValid(relid) ||
+	if (oids_known && relid == marker)
+	{
+		generation++;
+		return;
+	}
+	if (!OidIsValid(relid) || !oids_known ||
 		relid == sessions.table || relid == sessions.index ||
 		relid == users.table || relid == users.index ||
 		relid == memberships.table || relid == memberships.index)
+	{
 		oids_known = false;
+		generation++;
+	}
 }
 
 /* Find a table and its primary key by name. */
@@ -133,6 +145,9 @@ KnowOids(void)
 		!FindOids(&sessions, namespace) ||
 		!FindOids(&users, namespace) ||
 		!FindOids(&memberships, namespace))
+		return false;
+	marker = get_relname_relid("identity_change", namespace);
+	if (!OidIsValid(marker))
 		return false;
 	oids_known = true;
 	return true;
@@ -231,16 +246,17 @@ ReadUser(const Lookup *lookup, SessionFacts *facts)
 	facts->name = TextColumn(lookup, USER_NAME);
 }
 
-/* Is the session there, this user's (or anybody's), not revoked and not over? */
+/* Is the session there, this user's (or anybody's), not revoked and not over (when)? */
 static Liveness
 LookAtSession(Snapshot snapshot, const pg_uuid_t *session, const pg_uuid_t *user,
-			  SessionFacts *facts)
+			  SessionFacts *facts, TimestampTz *ends)
 {
 	Lookup		lookup;
 	Liveness	outcome = LIVE_NO_SESSION;
 	Datum		value;
 	bool		isnull;
 
+	*ends = DT_NOEND;
 	LookupBegin(&lookup, &sessions, snapshot, session, NULL);
 	if (HeapTupleIsValid(lookup.row))
 	{
@@ -257,10 +273,9 @@ LookAtSession(Snapshot snapshot, const pg_uuid_t *session, const pg_uuid_t *user
 			else
 			{
 				value = Column(&lookup, SESSION_EXPIRES_AT, &isnull);
-				if (!isnull && DatumGetTimestampTz(value) <= GetCurrentTimestamp())
-					outcome = LIVE_SESSION_EXPIRED;
-				else
-					outcome = LIVE;
+				if (!isnull)
+					*ends = DatumGetTimestampTz(value);
+				outcome = *ends <= GetCurrentTimestamp() ? LIVE_SESSION_EXPIRED : LIVE;
 			}
 		}
 	}
@@ -299,23 +314,23 @@ LookAtUser(Snapshot snapshot, const pg_uuid_t *user, bool as_admin, SessionFacts
 }
 
 /*
- * Units that were copied for the whole transaction; the former copy if it is the
- * same, so that a transaction that looks a million times does not grow.
+ * A copy of units that lasts as long as the transaction; the former copy if it is
+ * the same, so that a transaction that looks a million times does not grow.
  */
-static const pg_uuid_t *
-KeepUnits(pg_uuid_t *units, int count)
+const pg_uuid_t *
+LivenessKeepUnits(const pg_uuid_t *units, int count)
 {
 	static LocalTransactionId kept_in = InvalidLocalTransactionId;
 	static pg_uuid_t *kept;
 	static int	kept_count;
 
+	if (count == 0)
+		return NULL;
 	if (kept_in == ProcLxid(MyProc) && kept_count == count &&
 		memcmp(kept, units, sizeof(pg_uuid_t) * count) == 0)
-	{
-		pfree(units);
 		return kept;
-	}
-	kept = units;
+	kept = MemoryContextAlloc(TopTransactionContext, sizeof(pg_uuid_t) * count);
+	memcpy(kept, units, sizeof(pg_uuid_t) * count);
 	kept_count = count;
 	kept_in = ProcLxid(MyProc);
 	return kept;
@@ -335,7 +350,7 @@ CopyUnits(Datum value, Membership *membership)
 	membership->units = NULL;
 	if (count == 0)
 		return;
-	units = MemoryContextAlloc(TopTransactionContext, sizeof(pg_uuid_t) * count);
+	units = palloc(sizeof(pg_uuid_t) * count);
 	/* uuids have a fixed length and no alignment; a NULL takes no room */
 	for (int i = 0; i < count; i++)
 	{
@@ -344,7 +359,8 @@ CopyUnits(Datum value, Membership *membership)
 		memcpy(&units[membership->unit_count++], next, UUID_LEN);
 		next += UUID_LEN;
 	}
-	membership->units = KeepUnits(units, membership->unit_count);
+	membership->units = LivenessKeepUnits(units, membership->unit_count);
+	pfree(units);
 }
 
 /* Is the user a member of the tenant, and as what? */
@@ -375,11 +391,12 @@ LookAtMembership(Snapshot snapshot, const pg_uuid_t *tenant, const pg_uuid_t *us
 /* Look up session, user and membership as they are now. */
 Liveness
 LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user, const pg_uuid_t *tenant,
-			 bool as_admin, Membership *membership)
+			 bool as_admin, Membership *membership, TimestampTz *ends)
 {
 	Liveness	outcome = LIVE;
 	Snapshot	snapshot;
 
+	*ends = DT_NOEND;
 	memset(membership, 0, sizeof(*membership));
 	if (!KnowOids())
 		return LIVE_NOT_INSTALLED;
@@ -387,7 +404,7 @@ LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user, const pg_uuid_t *t
 	/* what systable_beginscan() would take for itself, once for the three */
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(sessions.table));
 	if (session != NULL)
-		outcome = LookAtSession(snapshot, session, user, NULL);
+		outcome = LookAtSession(snapshot, session, user, NULL, ends);
 	if (outcome == LIVE)
 		outcome = LookAtUser(snapshot, user, as_admin, NULL);
 	if (outcome == LIVE && tenant != NULL)
@@ -403,13 +420,14 @@ LivenessLookFacts(const pg_uuid_t *session, bool chosen, const pg_uuid_t *tenant
 {
 	Liveness	outcome;
 	Snapshot	snapshot;
+	TimestampTz ends;
 
 	memset(facts, 0, sizeof(*facts));
 	if (!KnowOids())
 		return LIVE_NOT_INSTALLED;
 
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(sessions.table));
-	outcome = LookAtSession(snapshot, session, NULL, facts);
+	outcome = LookAtSession(snapshot, session, NULL, facts, &ends);
 	if (chosen)
 	{
 		facts->has_tenant = tenant != NULL;
@@ -424,9 +442,34 @@ LivenessLookFacts(const pg_uuid_t *session, bool chosen, const pg_uuid_t *tenant
 	return outcome;
 }
 
-/* Hear of changes to the tables themselves. */
+/*
+ * Which committed state of the rows this backend knows of.  What every backend
+ * does at the start of a transaction (and here) makes a commit known that was
+ * answered before.
+ */
+uint64
+LivenessGeneration(void)
+{
+	AcceptInvalidationMessages();
+	return generation;
+}
+
+/*
+ * Rows were changed: tell all backends, on standbys too, if and when this
+ * transaction commits, and this one after the present command and at rollback.
+ * The message is PostgreSQL's own of a changed relation; the relation is a
+ * composite type that exists for nothing else, so that no plan hangs on it.
+ */
+void
+LivenessAnnounce(void)
+{
+	if (KnowOids())
+		CacheInvalidateRelcacheByRelid(marker);
+}
+
+/* Hear of changes. */
 void
 LivenessInit(void)
 {
-	CacheRegisterRelcacheCallback(ForgetOids, (Datum) 0);
+	CacheRegisterRelcacheCallback(OnRelationChange, (Datum) 0);
 }

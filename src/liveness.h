@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "utils/uuid.h"
 
 typedef enum Liveness
@@ -35,11 +36,18 @@ typedef struct Membership
 /*
  * Look up what is given (each may be NULL but user) with a snapshot taken now,
  * so that what others committed counts at every isolation level.  membership
- * is filled when a tenant is given.
+ * is filled when a tenant is given; ends is when a live session will be over.
  */
 extern Liveness LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user,
 							 const pg_uuid_t *tenant, bool as_admin,
-							 Membership *membership);
+							 Membership *membership, TimestampTz *ends);
+
+/* An answer found at one generation holds, but for its end, until there is another. */
+extern uint64 LivenessGeneration(void);
+extern void LivenessAnnounce(void);
+
+/* Units in an allocation that lasts as long as the transaction. */
+extern const pg_uuid_t *LivenessKeepUnits(const pg_uuid_t *units, int count);
 
 /*
  * Who is in a session, for what is made out to him.  Texts are copies, and NULL

@@ -2,10 +2,10 @@
  * src/rotate.c: auth_api.refresh, and the rotation where all is as it usually is.
  *
  * Depends on the columns of auth.refresh_tokens by number (sql/10_tables.sql), on
- * liveness.c and grant.c.  It is what clients do most, so
- * it is one C call with one statement in it; whatever is not usual (a token that
- * is unknown, used or late, a session that has ended) is left to the flow in
- * sql/56_login.sql, which is slower and says why.
+ * liveness.c and grant.c.  It is what clients do most, so it is one C call with
+ * one statement in it; whatever is not usual (a token that is unknown, used or
+ * expired, a session that has ended) is left to the flow in sql/56_login.sql,
+ * which is slower and says why.
  */
 #include "postgres.h"
 

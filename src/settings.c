@@ -64,9 +64,10 @@ int			setting_access_token_lifetime = 900;
 int			setting_max_token_lifetime = 86400;
 
 /*
- * Look up session, user and membership once per transaction.  It is what makes
- * logout, bans and role changes bite on the next transaction, for about four
- * microseconds.  Off: the purely stateless mode, where a token is good until it
+ * Check session, user and membership once per transaction.  It is what makes
+ * logout, bans and role changes bite on the next transaction, for less than a
+ * microsecond, and about ten when a backend meets a session for the first time
+ * since any was changed.  Off: the purely stateless mode, where a token is good until it
  * expires and its claims are taken as signed.  Off is meant for nodes that have
  * no auth tables.
  */

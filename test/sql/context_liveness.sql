@@ -9,7 +9,7 @@
 \set include_end :abs_srcdir '/include/identities_end.psql'
 \i :include
 
-SELECT plan(60);
+SELECT plan(70);
 
 -- What happens, to whom, and who is asking after it.
 CREATE TABLE events (n int, label text, who text, statement text, outcome text);
@@ -67,13 +67,56 @@ SELECT is(auth.unit_ids(), '{}'::uuid[], 'at once: to none');
 ROLLBACK TO s;
 SELECT is(auth.unit_ids(), ARRAY[id('desk'), id('north')], 'and back');
 ROLLBACK;
--- it is the triggers that make it so: without them the answer is kept
+-- also where other triggers do not fire
 BEGIN;
 SELECT auth.authenticate(:'anna') AS ignored \gset
 SET LOCAL session_replication_role = replica;
 UPDATE auth.sessions SET revoked_at = now() WHERE id = id('anna session');
-SELECT is(who(), 'anna, owner of north', 'the answer is kept for the transaction, unless a trigger says otherwise');
+SELECT alike(attempt(:'anna') || who(), '%session_revoked', 'at once: revoked as replication does it');
 ROLLBACK;
+
+-- What was found alive is remembered: the next transaction reads no table for it.
+CREATE FUNCTION looks() RETURNS bigint LANGUAGE sql AS $$
+	SELECT sum(pg_stat_get_xact_numscans(i))::bigint
+	FROM unnest(ARRAY['auth.sessions_pkey', 'auth.users_pkey', 'auth.memberships_pkey']::regclass[]) AS i
+$$;
+UPDATE auth.sessions SET revoked_reason = NULL WHERE id = id('anna session');
+SELECT looks() AS looks \gset
+BEGIN;
+SELECT attempt(:'anna') AS ignored \gset
+SELECT is(who(), 'anna, owner of north', 'found alive');
+SELECT is(looks() - :looks, 3::bigint, 'by three looks');
+COMMIT;
+BEGIN;
+SELECT attempt(:'anna') AS ignored \gset
+SELECT is(who(), 'anna, owner of north', 'and again');
+SELECT is(looks() - :looks, 3::bigint, 'by none');
+COMMIT;
+-- but not what may never be committed
+SELECT token('anna', jsonb_build_object('session_id', id('new session'))) AS new \gset
+BEGIN;
+INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (id('new session'), id('anna'), id('north'));
+SELECT looks() AS looks \gset
+SELECT attempt(:'new') AS ignored \gset
+SELECT is(who(), 'anna, owner of north', 'a new session');
+SELECT attempt(:'new') AS ignored \gset
+SELECT is(who(), 'anna, owner of north', 'and again');
+SELECT is(looks() - :looks, 6::bigint, 'by looks, in a transaction that writes');
+ROLLBACK;
+BEGIN;
+SELECT is(attempt(:'new'), '28000 session_not_found', 'it was rolled back');
+ROLLBACK;
+-- nor beyond its end
+UPDATE auth.sessions SET expires_at = clock_timestamp() + interval '0.3 seconds' WHERE id = id('anna session');
+BEGIN;
+SELECT attempt(:'anna') AS ignored \gset
+SELECT is(who(), 'anna, owner of north', 'a session that is nearly over');
+COMMIT;
+SELECT pg_sleep(0.3) AS ignored \gset
+BEGIN;
+SELECT is(attempt(:'anna'), '28000 session_expired', 'is over in time');
+COMMIT;
+SELECT identities() AS ignored \gset
 
 -- In the next transaction: the token is refused when it is set, and so are rows.
 CREATE PROCEDURE next_transaction(token text, statement text, INOUT answer text DEFAULT NULL) LANGUAGE plpgsql AS $$

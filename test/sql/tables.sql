@@ -42,10 +42,10 @@ WITH RECURSIVE reaches (origin, target) AS (
 	SELECT r.origin, c.confrelid FROM reaches AS r JOIN pg_constraint AS c ON c.conrelid = r.target AND c.contype = 'f' AND c.conrelid <> c.confrelid)
 SELECT is((SELECT count(*)::integer FROM reaches WHERE origin = target), 0, 'foreign keys form no cycle');
 SELECT set_eq($$
-	SELECT t.tgrelid::regclass::text, t.tgname::text FROM pg_trigger AS t
+	SELECT t.tgrelid::regclass::text AS relation, t.tgname::text AS name, t.tgenabled::text AS enabled FROM pg_trigger AS t
 	JOIN pg_class AS c ON c.oid = t.tgrelid WHERE c.relnamespace = 'auth'::regnamespace AND NOT t.tgisinternal
-$$, $$ VALUES ('auth.users', 'identity_changed'), ('auth.sessions', 'identity_changed'), ('auth.memberships', 'identity_changed') $$,
-	'no trigger writes rows');
+$$, $$ SELECT 'auth.' || t AS relation, n AS name, 'A' AS enabled FROM unnest(ARRAY['users', 'sessions', 'memberships']) AS t, unnest(ARRAY['identity_changed', 'identity_truncated']) AS n $$,
+	'no trigger writes rows, and each fires in replicas too');
 SELECT is_empty($$ SELECT name FROM data_relations WHERE relkind <> 'S' AND obj_description(oid, 'pg_class') IS NULL $$, 'every table has a comment');
 
 -- privileges
