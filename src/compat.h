@@ -26,6 +26,15 @@
 #define ProcLxid(proc) ((proc)->lxid)
 #endif
 
+/* What table_tuple_update() tells of indexes changed in 16. */
+#if PG_VERSION_NUM >= 160000
+#define UpdatedIndexes TU_UpdateIndexes
+#define NEEDS_INDEX_ENTRIES(updated) ((updated) != TU_None)
+#else
+#define UpdatedIndexes bool
+#define NEEDS_INDEX_ENTRIES(updated) (updated)
+#endif
+
 /*
  * PG_FUNCTION_INFO_V1 exports the function itself only from 16 on; on 15 it
  * must be said, since we build with hidden visibility.
