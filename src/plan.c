@@ -45,12 +45,12 @@ enum
 };
 
 /* A key of an index. */
-typedef struct Key
+typedef struct LookupKey
 {
 	int			column;
 	Oid			equal;
 	Datum		value;
-} Key;
+} LookupKey;
 
 /* An open look-up of one row. */
 typedef struct Lookup
@@ -63,7 +63,7 @@ typedef struct Lookup
 
 /* Look up a row by the columns of an index; is there one? */
 static bool
-LookupBegin(Lookup *lookup, const char *table, const char *index, const Key *keys, int count)
+LookupBegin(Lookup *lookup, const char *table, const char *index, const LookupKey *keys, int count)
 {
 	Oid			namespace = get_namespace_oid("auth", false);
 	ScanKeyData scan_keys[2];
@@ -124,7 +124,7 @@ GrantsPlan(const Lookup *subscription)
 static bool
 FindSubscribed(const pg_uuid_t *tenant, char plan[PLAN_NAME_SIZE])
 {
-	Key			key = {SUBSCRIPTION_TENANT_ID, F_UUID_EQ, UUIDPGetDatum(tenant)};
+	LookupKey	key = {SUBSCRIPTION_TENANT_ID, F_UUID_EQ, UUIDPGetDatum(tenant)};
 	Lookup		lookup;
 	bool		granted = LookupBegin(&lookup, "subscriptions", "subscriptions_pkey", &key, 1) && GrantsPlan(&lookup);
 
@@ -138,7 +138,7 @@ FindSubscribed(const pg_uuid_t *tenant, char plan[PLAN_NAME_SIZE])
 static void
 FindDefault(char plan[PLAN_NAME_SIZE])
 {
-	Key			key = {PLAN_IS_DEFAULT, F_BOOLEQ, BoolGetDatum(true)};
+	LookupKey	key = {PLAN_IS_DEFAULT, F_BOOLEQ, BoolGetDatum(true)};
 	Lookup		lookup;
 
 	if (LookupBegin(&lookup, "plans", "plans_default_key", &key, 1))
@@ -150,7 +150,7 @@ FindDefault(char plan[PLAN_NAME_SIZE])
 static bool
 IsTenant(const pg_uuid_t *tenant)
 {
-	Key			key = {TENANT_ID, F_UUID_EQ, UUIDPGetDatum(tenant)};
+	LookupKey	key = {TENANT_ID, F_UUID_EQ, UUIDPGetDatum(tenant)};
 	Lookup		lookup;
 	bool		found = LookupBegin(&lookup, "tenants", "tenants_pkey", &key, 1);
 
@@ -172,7 +172,7 @@ FindPlan(const pg_uuid_t *tenant, char plan[PLAN_NAME_SIZE])
 static bool
 FindFeature(text *feature, bool *metered)
 {
-	Key			key = {FEATURE_NAME, F_TEXTEQ, PointerGetDatum(feature)};
+	LookupKey	key = {FEATURE_NAME, F_TEXTEQ, PointerGetDatum(feature)};
 	Lookup		lookup;
 	bool		found = LookupBegin(&lookup, "features", "features_pkey", &key, 1);
 	bool		isnull;
@@ -187,7 +187,7 @@ FindFeature(text *feature, bool *metered)
 static void
 FindIncluded(text *feature, PlanFeature *found)
 {
-	Key			keys[2] = {
+	LookupKey	keys[2] = {
 		{PLAN_FEATURE_PLAN, F_TEXTEQ, CStringGetTextDatum(found->plan)},
 		{PLAN_FEATURE_FEATURE, F_TEXTEQ, PointerGetDatum(feature)}
 	};

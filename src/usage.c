@@ -210,7 +210,11 @@ UsageCount(const pg_uuid_t *tenant, text *quota, DateADT period, int64 amount, i
 		*used = ReadCounter(table, row);
 		fits = *used <= max && amount <= max - *used;
 		written = true;
-		/* only the deletion of the tenant, or what a superuser writes himself, can come in between */
+
+		/*
+		 * only the deletion of the tenant, or what a superuser writes himself, can come
+		 * in between
+		 */
 		if (fits && HeapTupleIsValid(row))
 			written = RewriteCounter(table, row, *used + amount);
 		else if (fits)
