@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(36);
+SELECT plan(47);
 
 CREATE FUNCTION pg_temp.columns(target regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped
@@ -19,8 +19,13 @@ SELECT matches(pg_temp.columns('auth.users'),
 SELECT matches(pg_temp.columns('auth.sessions'), '^id user_id tenant_id expires_at revoked_at revoked_reason aal amr ', 'sessions: order of columns');
 SELECT matches(pg_temp.columns('auth.memberships'), '^tenant_id user_id role unit_ids ', 'memberships: order of columns');
 SELECT is(pg_temp.columns('auth.refresh_tokens'), 'token_hash session_id parent salt created_at expires_at', 'refresh_tokens: order of columns');
+SELECT is(pg_temp.columns('auth.' || name), columns, name || ': order of columns') FROM (VALUES
+	('plans', 'name description is_default created_at'), ('features', 'name description metered created_at'), ('plan_features', 'plan feature quota period'),
+	('subscriptions', 'tenant_id plan status ends_at external_customer_id external_subscription_id created_at updated_at'),
+	('usage', 'tenant_id quota period_start used')) AS t (name, columns);
 SELECT is(to_regclass('auth.' || name) IS NOT NULL, true, name)
-	FROM unnest(ARRAY['users_pkey', 'sessions_pkey', 'memberships_pkey', 'refresh_tokens_pkey', 'refresh_tokens_parent_key']) AS name;
+	FROM unnest(ARRAY['users_pkey', 'sessions_pkey', 'memberships_pkey', 'refresh_tokens_pkey', 'refresh_tokens_parent_key',
+		'tenants_pkey', 'plans_default_key', 'features_pkey', 'plan_features_pkey', 'subscriptions_pkey', 'usage_pkey']) AS name;
 
 -- dump
 CREATE TEMPORARY VIEW data_relations AS

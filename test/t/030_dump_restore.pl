@@ -25,6 +25,8 @@ $node->safe_psql('postgres', q(
 	SELECT count(*) FROM auth.protect('notes');
 	INSERT INTO notes VALUES (1, :'tenant', 'a note');
 	GRANT SELECT ON notes TO authenticated;
+	SELECT auth.plan_create('pro'), auth.feature_create('posts', metered => true), auth.plan_feature_set('pro', 'posts', 10);
+	SELECT auth.subscription_set(:'tenant', 'pro'), auth.usage_set(:'tenant', 'posts', 9);
 	SELECT auth_api.login('bo@example.com', 'wrong');
 	SELECT auth.audit_seal();
 ));
@@ -75,6 +77,9 @@ is($node->safe_psql('copy', q(SELECT auth.secret_open((SELECT id FROM auth.tenan
 is($node->safe_psql('copy', qq(
 	BEGIN; SET LOCAL ROLE authenticated;
 	SELECT auth.authenticate('$access') IS NOT NULL; SELECT text FROM notes; COMMIT;)), "t\na note", 'the policies are there');
+is($node->safe_psql('copy', qq(
+	BEGIN; SET LOCAL ROLE authenticated;
+	SELECT auth.authenticate('$access') IS NOT NULL; SELECT auth.consume_quota('posts'); COMMIT;)), "t\n0", 'so are plans, and what was used');
 is($node->safe_psql('copy', q(SELECT count(*) FROM auth.protect('notes') WHERE object NOT LIKE '%warning%' AND object NOT LIKE '%note%')), '0',
 	'protect finds nothing to do');
 is($node->safe_psql('copy', q(SELECT count(*) FROM auth.audit_verify() WHERE NOT ok)), '0', 'the sealed audit log verifies');
