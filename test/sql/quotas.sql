@@ -101,8 +101,8 @@ SELECT matches(pg_temp.say('auth.consume_quota(''posts'')'), '^PT402 \| Quota ex
 SET LOCAL request.method = '';
 
 -- a changed plan counts at once, in both directions
-SELECT is(pg_temp.admin(format('subscription_set(%L, ''pro'')', pg_temp.t('free'))) || pg_temp.say('auth.consume_quota(''posts'')'), '6', 'a larger plan');
-SELECT is(pg_temp.admin(format('subscription_set(%L, ''free'')', pg_temp.t('free'))) || pg_temp.say('auth.consume_quota(''posts'')'),
+SELECT is(pg_temp.admin(format('auth.subscription_set(%L, ''pro'')', pg_temp.t('free'))) || pg_temp.say('auth.consume_quota(''posts'')'), '6', 'a larger plan');
+SELECT is(pg_temp.admin(format('auth.subscription_set(%L, ''free'')', pg_temp.t('free'))) || pg_temp.say('auth.consume_quota(''posts'')'),
 	'PT402 | Quota exceeded | "posts": 4 of 3 used this month, 1 more asked for.', 'a smaller one, of which more is used than it has');
 SELECT is(pg_temp.say('auth.quota_left(''posts'')') || pg_temp.say('auth.has_quota(''posts'')'), '0false', 'nothing is left, not less');
 
@@ -159,7 +159,7 @@ SELECT is(pg_temp.insert('SELECT auth.tenant_id(), ''7'' WHERE false'), '0', 'no
 SELECT is(pg_temp.insert(format('VALUES (%L, ''8'')', pg_temp.t('free'))), '42501 | Insufficient permissions', 'nobody spends what is another tenant''s');
 SELECT is(pg_temp.insert('VALUES (NULL, ''8'')'), '23502 | a row without a tenant cannot be counted', 'a row without a tenant');
 SELECT is(pg_temp.sign_in('ann') AND pg_temp.insert(format('VALUES (%L, ''8'')', pg_temp.t('paid'))) = '42501 | Insufficient permissions', true, 'nor who is in no tenant');
-SELECT is(pg_temp.admin(format('usage_set(%L, ''posts'', 8)', pg_temp.t('paid'))) || pg_temp.admin(format('usage_set(%L, ''posts'')', pg_temp.t('free'))), '', 'room for two each, or three');
+SELECT is(pg_temp.admin(format('auth.usage_set(%L, ''posts'', 8)', pg_temp.t('paid'))) || pg_temp.admin(format('auth.usage_set(%L, ''posts'')', pg_temp.t('free'))), '', 'room for two each, or three');
 SELECT is(pg_temp.sign_in('root'), true, 'a platform administrator');
 SELECT is(pg_temp.insert(format('SELECT t, n::text FROM unnest(ARRAY[%L, %L]::uuid[]) WITH ORDINALITY AS t (t, o), generate_series(10, 40, 10) AS n0, LATERAL (SELECT n0 + o) AS n (n) WHERE n0 < 30 ORDER BY n0, o',
 	pg_temp.t('paid'), pg_temp.t('free')), 'auth_platform'), '4', 'inserts for others');
@@ -204,15 +204,15 @@ SELECT matches(pg_temp.attempt(role, 'CREATE TEMPORARY TABLE mine (tenant_id uui
 	'^42501 \| permission denied for function auth.quota_trigger', role || ' makes no trigger that spends for whom it likes') FROM unnest(ARRAY['anon', 'authenticated']) AS role;
 
 -- administration
-SELECT is(pg_temp.admin('usage_set(' || arguments || ')'), refusal, 'usage_set: ' || arguments) FROM (VALUES
+SELECT is(pg_temp.admin('auth.usage_set(' || arguments || ')'), refusal, 'usage_set: ' || arguments) FROM (VALUES
 	(format('%L, ''posts'', -1', pg_temp.t('free')), '22023 | used must not be negative'), (format('%L, ''posts'', NULL', pg_temp.t('free')), '22023 | used must not be negative'),
 	(format('%L, ''publishing''', pg_temp.t('free')), '22023 | the feature is not metered'), (format('%L, ''post''', pg_temp.t('free')), '42704 | unknown feature'),
 	('gen_random_uuid(), ''posts''', 'P0002 | tenant not found'), ('NULL, ''posts''', 'P0002 | tenant not found')) AS v (arguments, refusal);
 SELECT is((SELECT a.details - 'by_role' - 'as_role' - 'by_user' FROM auth.audit_log AS a WHERE a.event = 'usage_set' AND a.tenant_id = pg_temp.t('paid') ORDER BY a.id DESC LIMIT 1), '{"used": 8, "quota": "posts"}', 'it is in the trail');
-SELECT is(pg_temp.admin('feature_delete(''posts'')'), '23503 | this feature has been used', 'what was counted stays');
+SELECT is(pg_temp.admin('auth.feature_delete(''posts'')'), '23503 | this feature has been used', 'what was counted stays');
 SELECT is(pg_temp.attempt(role, 'UPDATE auth.usage SET used = 0') LIKE '42501 | permission denied for table usage', true, role || ' does not write the counters')
 	FROM unnest(ARRAY['anon', 'authenticated', 'auth_platform', 'auth_admin']) AS role;
-SELECT is(pg_temp.admin(format('tenant_delete(%L)', pg_temp.t('paid'))), '', 'a tenant is deleted');
+SELECT is(pg_temp.admin(format('auth.tenant_delete(%L)', pg_temp.t('paid'))), '', 'a tenant is deleted');
 SELECT is((SELECT count(*) FROM auth.usage WHERE tenant_id = pg_temp.t('paid')) + (SELECT count(*) FROM auth.subscriptions WHERE tenant_id = pg_temp.t('paid')), 0::bigint, 'with its subscription and its counters');
 
 SELECT * FROM finish();
