@@ -9,7 +9,7 @@ BEGIN;
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/include/plans.psql'
 \i :include
-SELECT plan(129);
+SELECT plan(135);
 
 SELECT auth.plan_create('free'), auth.plan_create('pro'), auth.feature_create('publishing'),
 	auth.feature_create('posts', true), auth.feature_create('ai_generations', true), auth.feature_create('exports', true) \g /dev/null
@@ -168,6 +168,32 @@ RESET intrex_auth.token;
 SELECT is(pg_temp.insert(format('VALUES (%L, ''50'')', pg_temp.t('free')), 'auth_admin') || pg_temp.used(), '1free posts 3, paid ai_generations 9223372036854775807, paid posts 10', 'so do they for a job without a token');
 SELECT is(pg_temp.used() || pg_temp.insert(format('VALUES (%L, ''51'')', pg_temp.t('free')), 'auth_admin'),
 	'free posts 3, paid ai_generations 9223372036854775807, paid posts 10PT402 | Quota exceeded | "posts": 3 of 3 used this month, 1 more asked for.', 'until there is no more');
+
+-- COPY, and a partitioned table: whoever may insert into the whole alone does not get around its trigger
+SELECT is(pg_temp.admin(format('auth.usage_set(%L, ''posts'')', pg_temp.t('free'))), '', 'room for three');
+SELECT is(pg_temp.sign_in('bob', 'free'), true, 'a member');
+CREATE TABLE public.regress_parts (tenant_id uuid DEFAULT auth.tenant_id(), n integer) PARTITION BY LIST (n);
+CREATE TABLE public.regress_part1 PARTITION OF public.regress_parts FOR VALUES IN (1);
+CREATE TABLE public.regress_part2 PARTITION OF public.regress_parts FOR VALUES IN (2);
+GRANT INSERT ON public.regress_parts TO authenticated;
+CREATE TRIGGER posts_quota AFTER INSERT ON public.regress_parts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION auth.quota_trigger('posts');
+SET LOCAL ROLE authenticated;
+COPY public.regress_parts (n) FROM stdin;
+1
+2
+\.
+RESET ROLE;
+SELECT is(pg_temp.say('auth.quota_left(''posts'')'), '1', 'COPY counts the rows of all partitions');
+SELECT is(pg_temp.attempt('authenticated', 'WITH i AS (INSERT INTO public.regress_part1 (n) VALUES (1) RETURNING 1) SELECT count(*) FROM i'), '42501 | permission denied for table regress_part1', 'a partition by its name');
+SAVEPOINT before;
+SET LOCAL ROLE authenticated;
+COPY public.regress_parts (n) FROM stdin;
+1
+2
+\.
+ROLLBACK TO before;
+SELECT is(pg_temp.say('auth.quota_left(''posts'')') || (SELECT count(*) FROM public.regress_parts), '12', 'two more are too many');
+SELECT is(pg_temp.say('auth.consume_quota(''posts'')'), '0', 'one is not');
 
 -- the trigger as it must not be
 CREATE TEMPORARY TABLE new_rows (tenant_id uuid, n integer);
