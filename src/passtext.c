@@ -41,7 +41,7 @@ PassTextFree(char *text, size_t length)
 
 /* The same for code points, which end with 0. */
 static void
-FreeWide(pg_wchar *wide, size_t length)
+FreeWide(pg_wchar * wide, size_t length)
 {
 	SecureWipe(wide, length * sizeof(pg_wchar));
 	pfree(wide);

@@ -31,6 +31,6 @@ typedef enum PolicyContext
  * name, with too little besides?  shortest: how many characters are enough.
  */
 extern bool PolicyIsSimilar(const char *folded, size_t length,
-							text *const context[POLICY_CONTEXTS], int shortest);
+							text * const context[POLICY_CONTEXTS], int shortest);
 
 #endif							/* POLICY_H */

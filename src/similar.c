@@ -154,7 +154,7 @@ IsEnough(const Cover *cover, int shortest)
 /* Is a password made of what belongs to the user? */
 bool
 PolicyIsSimilar(const char *folded, size_t length,
-				text *const context[POLICY_CONTEXTS], int shortest)
+				text * const context[POLICY_CONTEXTS], int shortest)
 {
 	Cover		cover = {folded, length, palloc0(length + 1), false};
 	bool		similar;

@@ -50,7 +50,8 @@ Usage(FILE *to)
 }
 
 /* Say what went wrong, and end. */
-static _Noreturn void __attribute__((format(printf, 1, 2)))
+static _Noreturn void
+__attribute__((format(printf, 1, 2)))
 Fail(const char *format,...)
 {
 	va_list		args;
@@ -237,7 +238,7 @@ SyncDirectory(const char *path)
 }
 
 static void
-Build(const char *path, const Options *options)
+BuildFilter(const char *path, const Options *options)
 {
 	LeakedBuilder *builder;
 	char	   *partial = Concat(path, ".partial");
@@ -267,7 +268,7 @@ Build(const char *path, const Options *options)
 
 /* Open a filter, or end. */
 static LeakedFilter
-Open(const char *path)
+OpenLeaked(const char *path)
 {
 	LeakedFilter filter;
 	int			fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -279,9 +280,9 @@ Open(const char *path)
 }
 
 static void
-Verify(const char *path)
+VerifyAll(const char *path)
 {
-	LeakedFilter filter = Open(path);
+	LeakedFilter filter = OpenLeaked(path);
 
 	Demand(LeakedVerify(&filter), path);
 	printf("%llu entries in %llu buckets\n", (unsigned long long) filter.count,
@@ -290,9 +291,9 @@ Verify(const char *path)
 
 /* Say of each line whether it is in the filter, and how long that took. */
 static int
-Lookup(const char *path)
+LookupLines(const char *path)
 {
-	LeakedFilter filter = Open(path);
+	LeakedFilter filter = OpenLeaked(path);
 	char		line[MAX_LINE];
 	uint64_t	asked = 0;
 	uint64_t	hits = 0;
@@ -354,11 +355,11 @@ main(int argc, char **argv)
 		return 2;
 	}
 	if (strcmp(command, "build") == 0)
-		Build(argv[i], &options);
+		BuildFilter(argv[i], &options);
 	else if (strcmp(command, "verify") == 0)
-		Verify(argv[i]);
+		VerifyAll(argv[i]);
 	else if (strcmp(command, "lookup") == 0)
-		return Lookup(argv[i]);
+		return LookupLines(argv[i]);
 	else
 	{
 		Usage(stderr);
