@@ -86,6 +86,27 @@ Forget(void)
 	list_count = 0;
 }
 
+/* SQLSTATE for a file that the system does not give us. */
+int
+BlocklistFileError(int error_number)
+{
+	switch (error_number)
+	{
+		case ENOENT:
+		case ENOTDIR:
+			return ERRCODE_UNDEFINED_FILE;
+		case EACCES:
+		case EPERM:
+			return ERRCODE_INSUFFICIENT_PRIVILEGE;
+		case EMFILE:
+		case ENFILE:
+		case ENOMEM:
+			return ERRCODE_INSUFFICIENT_RESOURCES;
+		default:
+			return ERRCODE_IO_ERROR;
+	}
+}
+
 /* The file does not do; the client is not told where it is. */
 static _Noreturn void
 Refuse(const char *path, const char *why, const char *hint)
@@ -107,7 +128,7 @@ RefuseErrno(const char *path)
 	Forget();
 	errno = saved_errno;
 	ereport(ERROR,
-			(errcode_for_file_access(),
+			(errcode(BlocklistFileError(saved_errno)),
 			 errmsg("the list of common passwords cannot be read: %m"),
 			 errdetail_log("The file is \"%s\".", path),
 			 errhint("Look at intrex_auth.password_blocklist_file; until the list can be read no password is accepted.")));

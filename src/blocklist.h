@@ -15,6 +15,9 @@ extern void BlocklistLoad(void);
 /* Is a folded text (PassTextFold) in the list?  Needs BlocklistLoad(). */
 extern bool BlocklistContains(const char *folded, size_t length);
 
+/* SQLSTATE for a file that the system does not give us; never that of an internal error. */
+extern int	BlocklistFileError(int error_number);
+
 /* The path that a setting of a file stands for; a leading $sharedir is the server's. */
 extern char *BlocklistPath(const char *setting);
 

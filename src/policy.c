@@ -82,7 +82,7 @@ RefuseFilter(const char *path, Status status, int saved_errno)
 	errno = saved_errno;
 	if (status == STATUS_FILE)
 		ereport(ERROR,
-				(errcode_for_file_access(),
+				(errcode(BlocklistFileError(saved_errno)),
 				 errmsg("the filter of leaked passwords cannot be read: %m"),
 				 errdetail_log("The file is \"%s\".", path),
 				 errhint("Look at intrex_auth.password_leaked_file; until the filter can be read no password is accepted.")));

@@ -65,7 +65,8 @@ LeakedBuilderNew(int temporary_fd, size_t memory, LeakedBuilder **out)
 	if (memory < LEAKED_MIN_MEMORY)
 		memory = LEAKED_MIN_MEMORY;
 	builder->fd = temporary_fd;
-	builder->capacity = memory / sizeof(uint64_t);
+	/* the sort of the C library may take as much again */
+	builder->capacity = memory / 2 / sizeof(uint64_t);
 	builder->numbers = malloc(builder->capacity * sizeof(uint64_t));
 	builder->index.context = EVP_MD_CTX_new();
 	builder->entries.context = EVP_MD_CTX_new();

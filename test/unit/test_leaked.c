@@ -189,7 +189,7 @@ TestRuns(void)
 	uint8_t    *other = Slurp(many, &other_length);
 
 	CHECK(count == again && length == other_length && memcmp(bytes, other, length) == 0,
-		  "one run or thirteen give the same file");
+		  "one run or many give the same file");
 	free(bytes);
 	free(other);
 
@@ -257,7 +257,7 @@ TestStrange(void)
 
 	/* error: files that cannot be written */
 	CHECK_STATUS(LeakedBuilderNew(-1, 0, &builder), STATUS_OK, "a builder without a file");
-	for (size_t i = 0; i < LEAKED_MIN_MEMORY / 8; i++)
+	for (size_t i = 0; i < LEAKED_MIN_MEMORY / 16; i++)
 	{
 		if (LeakedBuilderAdd(builder, hash) != STATUS_OK)
 			abort();
