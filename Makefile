@@ -26,7 +26,11 @@ ALL_HEADERS := $(wildcard src/*.h src/core/*.h)
 MODULES_SQL := $(sort $(wildcard sql/[0-9][0-9]_*.sql))
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(INSTALL_SCRIPT_SQL)
-DATA = $(sort $(wildcard sql/updates/$(EXTENSION)--*--*.sql))
+DATA = $(sort $(wildcard sql/updates/$(EXTENSION)--*--*.sql)) data/intrex_auth_common_passwords.txt
+
+# Builds filters of leaked passwords; goes where the server's programs are.
+LEAKED_FILTER = intrex_auth_leaked_filter
+SCRIPTS_built = $(LEAKED_FILTER)
 
 # pg_regress takes test/sql and, because the output stays here, expected/.
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
@@ -70,6 +74,9 @@ $(SERVER_OBJS): override CFLAGS += $(SERVER_WARNINGS)
 $(CORE_OBJS): %.o: %.c
 	$(CC) $(CFLAGS) $(CORE_WARNINGS) -D_GNU_SOURCE $(filter -D_FORTIFY_SOURCE%,$(CPPFLAGS)) -Isrc -c -o $@ $<
 
+$(LEAKED_FILTER): tools/$(LEAKED_FILTER).c $(addprefix src/core/,leaked.o leakedbuild.o mem.o status.o) $(ALL_HEADERS) .build_flags
+	$(CC) $(CFLAGS) $(CORE_WARNINGS) -D_GNU_SOURCE -Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) -lcrypto
+
 # Every object depends on every header, and on how it is compiled: a change of
 # server version, compiler or options rebuilds.
 $(OBJS): $(ALL_HEADERS) .build_flags
@@ -106,7 +113,7 @@ asan:
 	$(MAKE) all COPT="$(ASAN_COPT)"
 
 # pgindent's way; .clang-format only brings an editor near to it.
-FORMATTED := $(sort $(wildcard src/*.[ch] src/core/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch]))
+FORMATTED := $(sort $(wildcard src/*.[ch] src/core/*.[ch] tools/*.c test/unit/*.[ch] test/fuzz/*.[ch]))
 
 format:
 	dev/indent $(FORMATTED)

@@ -96,7 +96,7 @@ build_with()
 
 	rm -rf "$copy"
 	mkdir "$copy"
-	cp -r "$TREE"/{Makefile,intrex_auth.control,sql,src} "$copy"
+	cp -r "$TREE"/{Makefile,intrex_auth.control,sql,src,data,tools} "$copy"
 	find "$copy" \( -name '*.o' -o -name '*.so' \) -delete
 	make -C "$copy" -s --no-print-directory PG_CONFIG="$PRIVATE_PG_CONFIG" CC="$1" clean >/dev/null &&
 		make -C "$copy" -s --no-print-directory -j2 PG_CONFIG="$PRIVATE_PG_CONFIG" CC="$1" WERROR=1 all &&

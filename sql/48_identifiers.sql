@@ -1,5 +1,5 @@
--- sql/48_identifiers.sql: e-mail addresses, phone numbers, names and passwords as they are accepted.
--- Depends on auth._invisible(), and for passwords on the settings.
+-- sql/48_identifiers.sql: e-mail addresses, phone numbers and names as they are accepted.
+-- Depends on auth._invisible().
 --
 -- Verdicts depend on code points, never on the locale of the database.
 
@@ -95,25 +95,3 @@ END
 $$;
 COMMENT ON FUNCTION auth._clean_name(text) IS 'a name of a user, tenant or unit as it is stored: NFC, trimmed, 1 to 200 characters, none that breaks lines or turns text around; NULL when it cannot be one';
 REVOKE ALL ON FUNCTION auth._clean_name(text) FROM PUBLIC;
-
--- NIST 800-63B §5.1.1.2: a length, no composition rules.  72 bytes is where bcrypt
--- would stop reading.
-CREATE OR REPLACE FUNCTION auth._password_problem(password text, email text DEFAULT NULL, name text DEFAULT NULL) RETURNS text
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-	AS $$
-DECLARE
-	shortest integer := auth._seconds('password_min_length');
-BEGIN
-	-- like every C function that is given a secret, it keeps this statement out of the log
-	PERFORM auth._opaque_hash(password);
-	RETURN CASE
-		WHEN password IS NULL THEN 'password is required'
-		WHEN octet_length(password) > 72 THEN 'password must have at most 72 bytes'
-		WHEN char_length(password) < shortest THEN format('password must have at least %s characters', shortest)
-		WHEN lower(password) IN (lower(email), lower(name)) THEN 'password must not be the e-mail address or the name'
-	END;
-END
-$$;
-COMMENT ON FUNCTION auth._password_problem(text, text, text) IS 'why a password is not accepted; NULL when it is';
-REVOKE ALL ON FUNCTION auth._password_problem(text, text, text) FROM PUBLIC;

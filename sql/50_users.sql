@@ -73,21 +73,21 @@ $$;
 COMMENT ON FUNCTION auth._demand_name(text) IS 'the cleaned name; raises 22023 when it cannot be one; NULL stays NULL';
 REVOKE ALL ON FUNCTION auth._demand_name(text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth._demand_password(password text, email text, name text) RETURNS text
+CREATE OR REPLACE FUNCTION auth._demand_password(password text, email text, name text, phone text DEFAULT NULL) RETURNS text
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	problem text := auth._password_problem(password, email, name);
+	problem text := (auth._password_problem(password, email, name, phone)).message;
 BEGIN
 	IF problem IS NOT NULL THEN
 		PERFORM auth._fail('22023', problem);
 	END IF;
-	RETURN auth.password_hash(password);
+	RETURN auth.password_hash(auth._password_nfc(password));
 END
 $$;
-COMMENT ON FUNCTION auth._demand_password(text, text, text) IS 'the hash of a password; raises 22023 when the policy refuses it';
-REVOKE ALL ON FUNCTION auth._demand_password(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION auth._demand_password(text, text, text, text) IS 'the hash of a password; raises 22023 when the policy refuses it';
+REVOKE ALL ON FUNCTION auth._demand_password(text, text, text, text) FROM PUBLIC;
 
 -- The lock orders this change with a login, which holds the row while it makes a
 -- session.  Users come before tenants in the order of locks.
@@ -135,7 +135,7 @@ DECLARE
 	constraint_name text;
 BEGIN
 	IF password IS NOT NULL THEN
-		created.password_hash := auth._demand_password(password, email, name);
+		created.password_hash := auth._demand_password(password, email, name, phone);
 		created.password_changed_at := clock_timestamp();
 	END IF;
 	created.email := auth._demand_email(email);
@@ -234,8 +234,14 @@ BEGIN
 	PERFORM auth._demand_read_committed();
 	-- hashed before the row is locked: no login waits for it
 	SELECT u.* INTO target FROM auth.users AS u WHERE u.id = user_set_password.user_id;
-	hash := auth._demand_password(password, target.email, target.name);
+	hash := auth._demand_password(password, target.email, target.name, target.phone);
+	CASE auth._password_was_used(target.id, password, target.password_hash)
+		WHEN true THEN PERFORM auth._fail('22023', 'password was used before');
+		WHEN false THEN NULL;
+		ELSE PERFORM auth._fail('53000', 'too many password hashes are being computed', 'Try again, or raise intrex_auth.max_concurrent_hashes.');
+	END CASE;
 	target := auth._demand_user(user_set_password.user_id);
+	PERFORM auth._password_remember(target.id, target.password_hash);
 	PERFORM auth._audit_admin('user_set_password', target.id);
 	UPDATE auth.users AS u
 		SET password_hash = hash, password_changed_at = clock_timestamp(), updated_at = clock_timestamp()

@@ -81,7 +81,7 @@ CREATE OR REPLACE FUNCTION auth._hash_unless_busy(password text) RETURNS text
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	RETURN auth.password_hash(password);
+	RETURN auth.password_hash(auth._password_nfc(password));
 EXCEPTION WHEN insufficient_resources THEN
 	RETURN NULL;
 END

@@ -36,7 +36,7 @@ BEGIN
 	END IF;
 
 	SELECT u.* INTO checked FROM auth.users AS u WHERE u.email = address;
-	is_right := auth._password_check(password, checked.password_hash);
+	is_right := auth._password_matches(password, checked.password_hash);
 	IF is_right IS NULL THEN
 		RETURN auth._turn_away_busy('login', coalesce(address, email), checked.id);
 	ELSIF NOT is_right THEN

@@ -51,6 +51,7 @@ DECLARE
 	company CONSTANT text := auth._clean_name(tenant_name);
 	tried CONSTANT text := coalesce(address, email);
 	problem text;
+	weakness record;
 	refusal jsonb;
 	hash text;
 	account uuid;
@@ -71,9 +72,10 @@ BEGIN
 	IF problem IS NOT NULL THEN
 		RETURN auth._turn_away('register', 400, 'validation_failed', problem, tried);
 	END IF;
-	problem := auth._password_problem(password, address, person);
-	IF problem IS NOT NULL THEN
-		RETURN auth._turn_away('register', 422, 'weak_password', problem, tried);
+	-- before anybody looks whether the address is taken
+	weakness := auth._password_problem(password, address, person, number, company);
+	IF weakness.message IS NOT NULL THEN
+		RETURN auth._with_reasons(auth._turn_away('register', 422, 'weak_password', weakness.message, tried), weakness.reasons);
 	END IF;
 	refusal := auth._turn_away_registering('register', address);
 	IF refusal IS NOT NULL THEN
@@ -123,6 +125,7 @@ DECLARE
 	tried CONSTANT text := coalesce(address, email);
 	is_open boolean := auth._enabled('allow_bootstrap');
 	problem text;
+	weakness record;
 	refusal jsonb;
 	hash text;
 	account uuid;
@@ -140,9 +143,9 @@ BEGIN
 	IF problem IS NOT NULL THEN
 		RETURN auth._turn_away('bootstrap_admin', 400, 'validation_failed', problem, tried);
 	END IF;
-	problem := auth._password_problem(password, address);
-	IF problem IS NOT NULL THEN
-		RETURN auth._turn_away('bootstrap_admin', 422, 'weak_password', problem, tried);
+	weakness := auth._password_problem(password, address);
+	IF weakness.message IS NOT NULL THEN
+		RETURN auth._with_reasons(auth._turn_away('bootstrap_admin', 422, 'weak_password', weakness.message, tried), weakness.reasons);
 	END IF;
 	refusal := auth._turn_away_registering('bootstrap_admin', address);
 	IF refusal IS NOT NULL THEN
@@ -220,8 +223,10 @@ DECLARE
 	account auth.users;
 	counter text;
 	problem text;
+	weakness record;
 	refusal jsonb;
 	is_right boolean;
+	was_used boolean;
 	hash text;
 	revoked integer;
 BEGIN
@@ -238,9 +243,10 @@ BEGIN
 	IF problem IS NOT NULL THEN
 		RETURN auth._refuse('password_change', 400, 'validation_failed', problem);
 	END IF;
-	problem := auth._password_problem(new_password, checked.email, checked.name);
-	IF problem IS NOT NULL THEN
-		RETURN auth._refuse('password_change', 422, 'weak_password', 'new_' || problem);
+	weakness := auth._password_problem(new_password, checked.email, checked.name, checked.phone,
+		(SELECT t.name FROM auth.tenants AS t WHERE t.id = tenant));
+	IF weakness.message IS NOT NULL THEN
+		RETURN auth._with_reasons(auth._refuse('password_change', 422, 'weak_password', 'new_' || weakness.message), weakness.reasons);
 	END IF;
 	-- a stolen access token is no better place to guess than the login
 	counter := coalesce(checked.email, checked.phone);
@@ -248,14 +254,21 @@ BEGIN
 	IF refusal IS NOT NULL THEN
 		RETURN refusal;
 	END IF;
-	is_right := auth._password_check(current_password, checked.password_hash);
+	is_right := auth._password_matches(current_password, checked.password_hash);
 	IF is_right IS NULL THEN
 		RETURN auth._turn_away_busy('password_change', counter, caller);
 	ELSIF NOT is_right THEN
 		RETURN auth._refuse('password_change', 401, 'invalid_credentials', 'Invalid login credentials');
-	ELSIF current_password = new_password THEN
+	ELSIF auth._password_nfc(current_password) = auth._password_nfc(new_password) THEN
 		PERFORM auth._throttle_reset(counter);
 		RETURN auth._refuse('password_change', 422, 'same_password', 'new_password must differ from the current one');
+	END IF;
+	was_used := auth._password_was_used(caller, new_password);
+	IF was_used IS NULL THEN
+		RETURN auth._turn_away_busy('password_change', counter, caller);
+	ELSIF was_used THEN
+		PERFORM auth._throttle_reset(counter);
+		RETURN auth._with_reasons(auth._refuse('password_change', 422, 'weak_password', 'new_password was used before'), '{history}');
 	END IF;
 	hash := auth._hash_unless_busy(new_password);
 	IF hash IS NULL THEN
@@ -267,6 +280,7 @@ BEGIN
 	IF account.password_changed_at IS DISTINCT FROM checked.password_changed_at OR account.password_hash IS NULL THEN
 		RETURN auth._refuse('password_change', 401, 'invalid_credentials', 'Invalid login credentials');
 	END IF;
+	PERFORM auth._password_remember(caller, account.password_hash);
 	UPDATE auth.users AS u SET password_hash = hash, password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
 		WHERE u.id = caller;
 	revoked := auth._revoke_sessions(caller, 'password_change', but_session => this);

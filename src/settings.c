@@ -107,6 +107,30 @@ int			setting_password_cost = 10;
  */
 int			setting_password_min_length = 8;
 
+/*
+ * A list of common passwords, one a line, none of which is accepted as a new
+ * password.  $sharedir is where the server has its own files; another relative
+ * path is below the data directory.  Lines that begin with #! are comments.  A
+ * changed file is noticed within a second.  While the file cannot be read, or
+ * has more than 8 MB, no password is accepted.  Empty: no list.
+ */
+char	   *setting_password_blocklist_file;
+
+/*
+ * A filter of leaked passwords, made by intrex_auth_leaked_filter; none of them
+ * is accepted as a new password, and of others less than one in a million is
+ * refused by mistake.  The path is like that of the list.  While the filter
+ * cannot be read no password is accepted.  Empty: none is asked.
+ */
+char	   *setting_password_leaked_file;
+
+/*
+ * How many former passwords of a user, besides the present one, cannot be chosen
+ * again.  Each costs the computation of a hash when the password is changed, and
+ * its hash is kept, where it can be stolen.  NIST 800-63B asks for none.
+ */
+int			setting_password_history = 0;
+
 /* Whether auth_api.register is open to everybody.  Off: administrators create users. */
 bool		setting_allow_signup = true;
 
@@ -273,6 +297,22 @@ SettingsInit(void)
 				  "Sets the shortest password accepted, in characters.",
 				  "From 1 to 72. Existing passwords are not affected.",
 				  &setting_password_min_length, 1, PASSHASH_BCRYPT_MAX_BYTES, 0);
+	DefineCustomStringVariable("intrex_auth.password_blocklist_file",
+							   "Sets the path of the list of common passwords, which are not accepted.",
+							   "While the file cannot be read no password is accepted. Empty: no list.",
+							   &setting_password_blocklist_file,
+							   "$sharedir/extension/intrex_auth_common_passwords.txt",	/* boot value */
+							   PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("intrex_auth.password_leaked_file",
+							   "Sets the path of the filter of leaked passwords, which are not accepted.",
+							   "intrex_auth_leaked_filter makes it. While it cannot be read no password is accepted. Empty: no filter.",
+							   &setting_password_leaked_file,
+							   "",	/* boot value */
+							   PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineInteger("intrex_auth.password_history",
+				  "Sets how many former passwords cannot be chosen again.",
+				  "From 0 to 24; each costs the computation of a hash when a password is changed.",
+				  &setting_password_history, 0, 24, 0);
 	DefineBoolean("intrex_auth.allow_signup",
 				  "Opens auth_api.register to everybody.",
 				  "Off: administrators create users.",

@@ -23,6 +23,9 @@ extern int	setting_refresh_reuse_grace;	/* seconds */
 /* accounts */
 extern int	setting_password_cost;
 extern int	setting_password_min_length;	/* characters */
+extern char *setting_password_blocklist_file;
+extern char *setting_password_leaked_file;
+extern int	setting_password_history;	/* former passwords */
 extern bool setting_allow_signup;
 extern bool setting_allow_bootstrap;
 extern bool setting_require_email_verification;

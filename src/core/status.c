@@ -101,6 +101,13 @@ static const StatusEntry entries[STATUS_COUNT] = {
 	[STATUS_PASSWORD_NUL] = {"password_with_nul",
 	"The password contains a zero byte."},
 
+	[STATUS_FILE] = {"file_error",
+	"A file could not be read or written."},
+	[STATUS_FILTER_FORMAT] = {"malformed_filter",
+	"The file is no filter of leaked passwords, or it was cut or damaged."},
+	[STATUS_FILTER_VERSION] = {"filter_version",
+	"The filter of leaked passwords has a version that is not supported."},
+
 	[STATUS_SEALED_FORMAT] = {"malformed_sealed_value",
 	"The sealed value is too short or of an unknown version."},
 	[STATUS_SEALED_KEY] = {"unknown_sealing_key",

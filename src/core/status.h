@@ -69,6 +69,11 @@ typedef enum Status
 	STATUS_PASSWORD_LENGTH,		/* empty, or longer than the scheme reads */
 	STATUS_PASSWORD_NUL,
 
+	/* files beside the database */
+	STATUS_FILE,				/* the system could not read or write; errno says why */
+	STATUS_FILTER_FORMAT,		/* no filter of leaked passwords, or a damaged one */
+	STATUS_FILTER_VERSION,		/* one of a version that we do not read */
+
 	/* sealed values */
 	STATUS_SEALED_FORMAT,		/* too short, or another version */
 	STATUS_SEALED_KEY,			/* names a key that is not in the ring */

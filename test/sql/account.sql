@@ -55,7 +55,7 @@ SELECT is(pg_temp.explain(call, 'authenticated') , '400 validation_failed: ' || 
 SELECT is(pg_temp.explain(format('change_password(%L, %L)', 'password of ann', password), 'authenticated'), '422 weak_password: ' || message, what) FROM (VALUES
 	(1, 'a short one', 'short', 'new_password must have at least 8 characters'),
 	(2, 'a megabyte', repeat('x', 1000000), 'new_password must have at most 72 bytes'),
-	(3, 'the address', 'Ann@Accounts.Example', 'new_password must not be the e-mail address or the name')) AS c (n, what, password, message) ORDER BY n;
+	(3, 'the address', 'Ann@Accounts.Example', 'new_password must not be built from the e-mail address, name, phone number, tenant or site')) AS c (n, what, password, message) ORDER BY n;
 SELECT is(pg_temp.hashes('change_password(''wrong'', ''another password'')', 'authenticated'), '401 invalid_credentials, hashes: 1', 'a wrong password');
 SELECT is(pg_temp.trail(), 'password_change refused invalid_credentials ann@accounts.example', 'in the trail');
 SELECT is(pg_temp.hashes('change_password(repeat(''x'', 1048576), ''another password'')', 'authenticated'), '401 invalid_credentials, hashes: 1', 'a megabyte of wrong password');
