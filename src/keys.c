@@ -277,7 +277,7 @@ intrex_auth_key_rotate(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown key algorithm"),
-				 errhint("Use HS256, HS384 or HS512 to sign, A256GCM to seal, HKDF-SHA256 to derive.")));
+				 errhint("To sign, use HS, RS, PS or ES with 256, 384 or 512, or EdDSA; to seal, A256GCM; to derive, HKDF-SHA256.")));
 	PG_RETURN_TEXT_P(AddCurrent(BeginChange(), alg, NULL, 0));
 }
 

@@ -31,7 +31,7 @@ static const StatusReport status_reports[] = {
 	"The cryptographic library refused to work; look at its configuration."},
 	{STATUS_CANCELLED, ERRCODE_QUERY_CANCELED, NULL},
 	{STATUS_KEY_WEAK, ERRCODE_INVALID_PARAMETER_VALUE,
-	"HS256 needs a secret of 32 bytes or more, A256GCM one of exactly 32."},
+	"HS256 needs a secret of 32 bytes or more, A256GCM one of exactly 32, RSA a modulus of 2048 bits or more."},
 	{STATUS_KEY_NONE, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 	"Run SELECT auth.key_rotate(...) for the missing use, or restore the key file."},
 	{STATUS_HASH_COST, ERRCODE_INVALID_PARAMETER_VALUE,

@@ -1,7 +1,7 @@
 /*
  * src/core/jwk.c: reading JSON Web Keys and sets, and finding keys in them.
  *
- * Depends on base64url, json, mem and jwkbuild.
+ * Depends on base64url, json, mem, jwkbuild and jwkpair.
  */
 #include "jwk.h"
 
@@ -11,21 +11,37 @@
 #include "base64url.h"
 #include "json.h"
 #include "jwkbuild.h"
+#include "jwkpair.h"
 #include "mem.h"
 
 /*
  * Every algorithm, with the minimum of its key (RFC 7518 §3.2: of HMAC as long
- * as the hash).  A row here is all that makes a name known; the asymmetric
- * ones join together with their cases in ReadMaterial(), JwkSetAddGenerated(),
- * WriteMaterial() and JwsVerify()/JwsSign(), which switch on the key type.
+ * as the hash; §3.3 and §3.5: of RSA 2048 bits).  A row here is all that makes
+ * a name known.
  */
+#define RSA(name, hash, scheme)                                                            \
+	{name, KEY_SIGN, KEY_RSA, hash, PUBKEY_RSA_MIN_BYTES, PUBKEY_RSA_MAX_BYTES, 0,         \
+	PUBKEY_RSA_NEW_BITS / 8, scheme, PUBKEY_RSA}
+#define EC(name, hash, kind, bytes)                                                        \
+	{name, KEY_SIGN, KEY_EC, hash, bytes, bytes, 2 * (bytes), bytes, PUBKEY_ECDSA, kind}
+
 static const KeyAlgorithm algorithms[] = {
-	/* name, use, type, hash, min, max, signature, generate */
-	{"HS256", KEY_SIGN, KEY_OCT, HASH_SHA256, 32, JWK_SECRET_MAX, 32, 32},
-	{"HS384", KEY_SIGN, KEY_OCT, HASH_SHA384, 48, JWK_SECRET_MAX, 48, 48},
-	{"HS512", KEY_SIGN, KEY_OCT, HASH_SHA512, 64, JWK_SECRET_MAX, 64, 64},
-	{"A256GCM", KEY_SEAL, KEY_OCT, HASH_SHA256, 32, 32, 0, 32},
-	{"HKDF-SHA256", KEY_DERIVE, KEY_OCT, HASH_SHA256, 32, JWK_SECRET_MAX, 0, 32},
+	/* name, use, type, hash, min, max, signature, generate, scheme, kind */
+	{"HS256", KEY_SIGN, KEY_OCT, HASH_SHA256, 32, JWK_SECRET_MAX, 32, 32, 0, 0},
+	{"HS384", KEY_SIGN, KEY_OCT, HASH_SHA384, 48, JWK_SECRET_MAX, 48, 48, 0, 0},
+	{"HS512", KEY_SIGN, KEY_OCT, HASH_SHA512, 64, JWK_SECRET_MAX, 64, 64, 0, 0},
+	RSA("RS256", HASH_SHA256, PUBKEY_PKCS1),
+	RSA("RS384", HASH_SHA384, PUBKEY_PKCS1),
+	RSA("RS512", HASH_SHA512, PUBKEY_PKCS1),
+	RSA("PS256", HASH_SHA256, PUBKEY_PSS),
+	RSA("PS384", HASH_SHA384, PUBKEY_PSS),
+	RSA("PS512", HASH_SHA512, PUBKEY_PSS),
+	EC("ES256", HASH_SHA256, PUBKEY_P256, 32),
+	EC("ES384", HASH_SHA384, PUBKEY_P384, 48),
+	EC("ES512", HASH_SHA512, PUBKEY_P521, 66),
+	{"EdDSA", KEY_SIGN, KEY_OKP, HASH_SHA512, 32, 57, 0, 32, PUBKEY_EDDSA, PUBKEY_ED25519},
+	{"A256GCM", KEY_SEAL, KEY_OCT, HASH_SHA256, 32, 32, 0, 32, 0, 0},
+	{"HKDF-SHA256", KEY_DERIVE, KEY_OCT, HASH_SHA256, 32, JWK_SECRET_MAX, 0, 32, 0, 0},
 };
 
 /* The names of RFC 7518 §6.1 and RFC 8037 §2. */
@@ -97,16 +113,19 @@ ReadType(const JsonDoc *doc, int object, KeyType *type)
 }
 
 /*
- * Read alg, which binds the key to one algorithm (RFC 8725 §3.1).  No key
- * type that we know has only one, so none may be silent about it.
+ * Read alg, which binds the key to one algorithm (RFC 8725 §3.1).  Our ring
+ * always says it; somebody else's key pair may be silent where there is one
+ * safe meaning, and a secret never, since too many things are done with one.
  */
 static Status
-ReadAlgorithm(const JsonDoc *doc, int object, KeyType type, const KeyAlgorithm **alg)
+ReadAlgorithm(const JsonDoc *doc, int object, int flags, KeyType type, const KeyAlgorithm **alg)
 {
 	int			token = JsonFind(doc, object, "alg");
 	char		name[32];
 	size_t		length;
 
+	if (token < 0 && !(flags & JWKSET_RING) && type != KEY_OCT)
+		return JwkSilentAlgorithm(doc, object, type, alg);
 	if (token < 0)
 		return STATUS_KEY_ALG;
 	if (doc->tokens[token].type != JSON_STRING)
@@ -247,18 +266,17 @@ ReadSecret(const JsonDoc *doc, int object, Jwk *jwk)
 
 /* Read the key itself. */
 static Status
-ReadMaterial(const JsonDoc *doc, int object, Jwk *jwk)
+ReadMaterial(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 {
 	switch (jwk->alg->type)
 	{
 		case KEY_OCT:
 			return ReadSecret(doc, object, jwk);
 
-			/* No algorithm of these is in the table, so no key gets here. */
 		case KEY_RSA:
 		case KEY_EC:
 		case KEY_OKP:
-			break;
+			return JwkReadPair(doc, object, flags, jwk);
 	}
 	return STATUS_KEY_ALG;
 }
@@ -273,8 +291,10 @@ ReadKey(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 	if (doc->tokens[object].type != JSON_OBJECT)
 		return STATUS_KEY_FORMAT;
 	status = ReadType(doc, object, &type);
+	if (status == STATUS_OK && (flags & JWKSET_VERIFIERS) && JwkHasPrivate(doc, object, type))
+		status = STATUS_KEY_PRIVATE;
 	if (status == STATUS_OK)
-		status = ReadAlgorithm(doc, object, type, &jwk->alg);
+		status = ReadAlgorithm(doc, object, flags, type, &jwk->alg);
 	if (status == STATUS_OK)
 		status = ReadKid(doc, object, flags, jwk);
 	if (status == STATUS_OK)
@@ -282,8 +302,19 @@ ReadKey(const JsonDoc *doc, int object, int flags, Jwk *jwk)
 	if (status == STATUS_OK)
 		status = ReadState(doc, object, flags, jwk);
 	if (status == STATUS_OK)
-		status = ReadMaterial(doc, object, jwk);
+		status = ReadMaterial(doc, object, flags, jwk);
 	return status;
+}
+
+/*
+ * Is this a key of a kind that we do not know?  One without alg that is not
+ * for signatures is: we would not know what to do with it.
+ */
+static bool
+IsUnknown(const JsonDoc *doc, int object, Status status)
+{
+	return status == STATUS_KEY_TYPE || status == STATUS_KEY_ALG ||
+		(status == STATUS_KEY_USE && JsonFind(doc, object, "alg") < 0);
 }
 
 /*
@@ -307,7 +338,7 @@ ReadMember(const JsonDoc *doc, int object, int flags, JwkSet *set, Status *unkno
 	}
 
 	JwkClear(jwk);
-	if ((status == STATUS_KEY_TYPE || status == STATUS_KEY_ALG) && !(flags & JWKSET_RING))
+	if (!(flags & JWKSET_RING) && IsUnknown(doc, object, status))
 	{
 		if (*unknown == STATUS_OK)
 			*unknown = status;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "hmac.h"
+#include "pubkey.h"
 #include "status.h"
 
 typedef enum KeyType
@@ -40,14 +41,16 @@ typedef enum KeyState
 /* What a key of an algorithm must be.  One table in jwk.c holds them all. */
 typedef struct KeyAlgorithm
 {
-	const char *name;			/* "HS256", "A256GCM", "HKDF-SHA256", … */
+	const char *name;			/* "HS256", "EdDSA", "A256GCM", "HKDF-SHA256", … */
 	KeyUse		use;
 	KeyType		type;
 	HashKind	hash;
 	size_t		min_bytes;		/* of the secret or modulus */
 	size_t		max_bytes;
 	size_t		signature_bytes;	/* 0: depends on the key */
-	size_t		generate_bytes; /* of a new secret */
+	size_t		generate_bytes; /* of a new secret or modulus */
+	PubKeyScheme scheme;		/* of the types but KEY_OCT */
+	PubKeyKind	kind;			/* the only one; of EdDSA, that of new keys */
 } KeyAlgorithm;
 
 #define JWK_KID_MAX 64
@@ -62,7 +65,7 @@ typedef struct Jwk
 	uint8_t    *secret;			/* oct: the bytes of k */
 	size_t		secret_length;
 	HmacKey    *hmac;			/* oct keys for signing and deriving */
-	void	   *pkey;			/* EVP_PKEY of the other types */
+	PubKey	   *pubkey;			/* of the other types */
 	bool		is_private;		/* can sign: holds what it takes, and key_ops allows it */
 	bool		can_verify;		/* key_ops, where given, allows to verify */
 	char		thumbprint[JWK_THUMBPRINT_CHARS + 1];	/* RFC 7638, SHA-256 */
@@ -80,9 +83,13 @@ typedef struct JwkSet
  * What is asked of a set.  A RING is our own key file: every key has a kid and
  * a state, use is given, each use has exactly one current key.  Without it a
  * JWK Set (or one bare JWK) as anybody writes it: kid and state are optional,
- * but alg is required unless the key type has only one.
+ * and so is alg where the key has one safe meaning: an EC key that of its curve,
+ * an OKP key EdDSA, an RSA key RS256 and nothing else.  VERIFIERS are keys of
+ * somebody else that only verify: who gave away a private part with them
+ * (STATUS_KEY_PRIVATE) has to be told.
  */
 #define JWKSET_RING 1
+#define JWKSET_VERIFIERS 2
 
 #define JWKSET_MAX_KEYS 100
 #define JWKSET_MAX_BYTES (256 * 1024)

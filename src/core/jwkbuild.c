@@ -1,7 +1,7 @@
 /*
- * src/core/jwkbuild.c: one key: its secret, and what is computed from it once.
+ * src/core/jwkbuild.c: one key: its secret or key pair, and what is computed from it once.
  *
- * Depends on base64url, hmac and mem.
+ * Depends on base64url, hmac, mem and pubkey.
  */
 #include "jwkbuild.h"
 
@@ -75,26 +75,76 @@ JwkHeader(const Jwk *jwk, const char *typ, char *out, size_t *length)
 	return STATUS_OK;
 }
 
+/* Set the thumbprint: the hash of the required members (RFC 7638 §3). */
+static Status
+Thumbprint(Jwk *jwk, const char *text, size_t length)
+{
+	uint8_t		hash[32];
+	Status		status = Sha256(text, length, hash);
+
+	if (status == STATUS_OK)
+		jwk->thumbprint[Base64UrlEncode(hash, sizeof(hash), jwk->thumbprint)] = '\0';
+	return status;
+}
+
 /*
- * Thumbprint of an oct key: SHA-256 of its required members in the order of
- * their names, without white space (RFC 7638 §3.2).
+ * Thumbprint of an oct key: its required members in the order of their names,
+ * without white space (RFC 7638 §3.2).
  */
 static Status
 OctThumbprint(Jwk *jwk)
 {
 	char		text[32 + BASE64URL_LENGTH(JWK_SECRET_MAX)];
 	char	   *end = text;
-	uint8_t		hash[32];
 	Status		status;
 
 	end = Append(end, "{\"k\":\"");
 	end += Base64UrlEncode(jwk->secret, jwk->secret_length, end);
 	end = Append(end, "\",\"kty\":\"oct\"}");
-	status = Sha256(text, (size_t) (end - text), hash);
-	if (status == STATUS_OK)
-		jwk->thumbprint[Base64UrlEncode(hash, sizeof(hash), jwk->thumbprint)] = '\0';
+	status = Thumbprint(jwk, text, (size_t) (end - text));
 	SecureWipe(text, sizeof(text));
 	return status;
+}
+
+/* Append the name of a member, which opens its quotes, and bytes. */
+static char *
+AppendBytes(char *out, const char *name, const PubKeyMaterial *material, int member)
+{
+	out = Append(out, name);
+	out += Base64UrlEncode(material->bytes[member], material->lengths[member], out);
+	return Append(out, "\"");
+}
+
+/* Thumbprint of another key (RFC 7638 §3.2, RFC 8037 §2), in the order of the names as well. */
+static Status
+PairThumbprint(Jwk *jwk)
+{
+	const PubKeyShape *shape = &pubkey_shapes[PubKeyGetKind(jwk->pubkey)];
+	PubKeyMaterial material;
+	char		text[64 + 2 * BASE64URL_LENGTH(PUBKEY_MEMBER_MAX)];
+	char	   *end = text;
+	Status		status;
+
+	status = PubKeyExport(jwk->pubkey, false, &material);
+	if (status != STATUS_OK)
+		return status;
+	if (shape->crv == NULL)
+	{
+		end = AppendBytes(end, "{\"e\":\"", &material, 1);
+		end = AppendBytes(end, ",\"kty\":\"RSA\",\"n\":\"", &material, 0);
+	}
+	else
+	{
+		end = Append(end, "{\"crv\":\"");
+		end = Append(end, shape->crv);
+		end = Append(end, "\",\"kty\":\"");
+		end = Append(end, key_type_names[jwk->alg->type]);
+		end = AppendBytes(end, "\",\"x\":\"", &material, 0);
+		if (shape->public_members > 1)
+			end = AppendBytes(end, ",\"y\":\"", &material, 1);
+	}
+	end = Append(end, "}");
+	return Thumbprint(jwk, text, (size_t) (end - text));
 }
 
 /* Keep the header with which this key signs. */
@@ -142,12 +192,26 @@ JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length)
 	return status;
 }
 
+/* Complete a key of another type.  On failure the caller clears it. */
+Status
+JwkAssignPair(Jwk *jwk, PubKey *pubkey)
+{
+	Status		status;
+
+	jwk->pubkey = pubkey;
+	status = PairThumbprint(jwk);
+	if (status == STATUS_OK)
+		status = PrepareHeader(jwk);
+	return status;
+}
+
 /* Wipe and free what a key holds. */
 void
 JwkClear(Jwk *jwk)
 {
 	SecureFree(jwk->secret, jwk->secret_length);
 	HmacKeyFree(jwk->hmac);
+	PubKeyFree(jwk->pubkey);
 	free(jwk->header);
 	SecureWipe(jwk, sizeof(*jwk));
 }

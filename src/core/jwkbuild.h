@@ -44,6 +44,12 @@ extern size_t JwkEscape(const char *text, char *out);
  */
 extern Status JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length) MUST_CHECK;
 
+/*
+ * Give a key of another type its key pair or public key, which it then owns,
+ * and what follows from it.  kid and alg are set before.
+ */
+extern Status JwkAssignPair(Jwk *jwk, PubKey *pubkey) MUST_CHECK;
+
 /* Wipe and free what a key holds. */
 extern void JwkClear(Jwk *jwk);
 

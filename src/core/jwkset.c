@@ -1,7 +1,7 @@
 /*
  * src/core/jwkset.c: sets of keys: finding, adding, releasing.
  *
- * Depends on base64url, mem and jwkbuild.
+ * Depends on base64url, mem, pubkey and jwkbuild.
  */
 #include "jwkbuild.h"
 
@@ -112,6 +112,19 @@ RandomKid(char kid[JWK_KID_MAX + 1])
 	return status;
 }
 
+/* What every new key begins with. */
+static Status
+Begin(Jwk *jwk, const KeyAlgorithm *alg, KeyState state, int64_t now)
+{
+	memset(jwk, 0, sizeof(*jwk));
+	jwk->alg = alg;
+	jwk->state = state;
+	jwk->since = now;
+	jwk->is_private = true;
+	jwk->can_verify = true;
+	return RandomKid(jwk->kid);
+}
+
 /* Add a key with a given secret. */
 Status
 JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
@@ -124,15 +137,29 @@ JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
 	if (alg->type != KEY_OCT)
 		return STATUS_KEY_TYPE;
 
-	memset(&jwk, 0, sizeof(jwk));
-	jwk.alg = alg;
-	jwk.state = state;
-	jwk.since = now;
-	jwk.is_private = true;
-	jwk.can_verify = true;
-	status = RandomKid(jwk.kid);
+	status = Begin(&jwk, alg, state, now);
 	if (status == STATUS_OK)
 		status = JwkAssignSecret(&jwk, secret, length);
+	if (status == STATUS_OK)
+		status = Insert(set, &jwk, now, added);
+	if (status != STATUS_OK)
+		JwkClear(&jwk);
+	return status;
+}
+
+/* Add a fresh key pair. */
+static Status
+AddPair(JwkSet *set, const KeyAlgorithm *alg, KeyState state, int64_t now, const Jwk **added)
+{
+	Jwk			jwk;
+	PubKey	   *pubkey;
+	Status		status;
+
+	status = Begin(&jwk, alg, state, now);
+	if (status == STATUS_OK)
+		status = PubKeyGenerate(alg->kind, alg->scheme, alg->hash, &pubkey);
+	if (status == STATUS_OK)
+		status = JwkAssignPair(&jwk, pubkey);
 	if (status == STATUS_OK)
 		status = Insert(set, &jwk, now, added);
 	if (status != STATUS_OK)
@@ -159,11 +186,10 @@ JwkSetAddGenerated(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
 			SecureWipe(secret, sizeof(secret));
 			return status;
 
-			/* Key pairs are generated here. */
 		case KEY_RSA:
 		case KEY_EC:
 		case KEY_OKP:
-			break;
+			return AddPair(set, alg, state, now, added);
 	}
 	return STATUS_KEY_ALG;
 }

@@ -1,7 +1,7 @@
 /*
  * src/core/jwkwrite.c: serializing key sets.
  *
- * Depends on base64url, mem and jwkbuild.
+ * Depends on base64url, mem, pubkey and jwkbuild.
  */
 #include "jwkbuild.h"
 
@@ -14,7 +14,7 @@
 #include "mem.h"
 
 /* More than the fixed text of one key and of the set around the keys. */
-#define KEY_TEXT_MAX 256
+#define KEY_TEXT_MAX 512
 
 /* The text so far; it was made large enough for all. */
 typedef struct Writer
@@ -68,22 +68,61 @@ PutBytes(Writer *writer, const char *name, const uint8_t *bytes, size_t length)
 	Put(writer, "\"");
 }
 
-/* Append the members that are the key itself. */
-static void
-WriteMaterial(Writer *writer, const Jwk *jwk)
+/* Append the members of a key pair, or its public ones. */
+static Status
+WritePair(Writer *writer, const PubKey *pubkey, bool private_parts)
+{
+	const PubKeyShape *shape = &pubkey_shapes[PubKeyGetKind(pubkey)];
+	PubKeyMaterial material;
+	Status		status;
+	int			i;
+
+	status = PubKeyExport(pubkey, private_parts, &material);
+	if (status != STATUS_OK)
+		return status;
+	if (shape->crv != NULL)
+		PutString(writer, "crv", shape->crv);
+	for (i = 0; i < shape->all_members; i++)
+	{
+		if (material.lengths[i] > 0)
+			PutBytes(writer, shape->members[i], material.bytes[i], material.lengths[i]);
+	}
+	SecureWipe(&material, sizeof(material));
+	return STATUS_OK;
+}
+
+/* Append the members that are the key itself; private parts are for the ring alone. */
+static Status
+WriteMaterial(Writer *writer, const Jwk *jwk, JwkSetView view)
 {
 	switch (jwk->alg->type)
 	{
 		case KEY_OCT:
 			PutBytes(writer, "k", jwk->secret, jwk->secret_length);
-			break;
-
-			/* No set holds one yet; the view will decide about private parts. */
+			return STATUS_OK;
 		case KEY_RSA:
 		case KEY_EC:
 		case KEY_OKP:
-			break;
+			return WritePair(writer, jwk->pubkey,
+							 view == JWKSET_ALL && PubKeyIsPrivate(jwk->pubkey));
 	}
+	return STATUS_KEY_TYPE;
+}
+
+/* Room for those members, encoded. */
+static size_t
+MaterialSize(const Jwk *jwk)
+{
+	const PubKeyShape *shape;
+	size_t		bytes;
+
+	if (jwk->pubkey == NULL)
+		return BASE64URL_LENGTH(jwk->secret_length);
+
+	/* No part of an RSA key is longer than its modulus. */
+	shape = &pubkey_shapes[PubKeyGetKind(jwk->pubkey)];
+	bytes = shape->member_bytes > 0 ? shape->member_bytes : PubKeySignatureBytes(jwk->pubkey);
+	return (size_t) shape->all_members * BASE64URL_LENGTH(bytes);
 }
 
 /* Does a view show a key? */
@@ -106,11 +145,12 @@ IsShown(const Jwk *jwk, JwkSetView view)
 }
 
 /* Append a key. */
-static void
+static Status
 WriteKey(Writer *writer, const Jwk *jwk, JwkSetView view)
 {
 	const KeyUseNames *use = &key_use_names[jwk->alg->use];
 	char		since[32];
+	Status		status;
 
 	Put(writer, writer->indent ? "\n    {" : "{");
 	writer->first_member = true;
@@ -139,8 +179,9 @@ WriteKey(Writer *writer, const Jwk *jwk, JwkSetView view)
 			Put(writer, since);
 		}
 	}
-	WriteMaterial(writer, jwk);
+	status = WriteMaterial(writer, jwk, view);
 	Put(writer, writer->indent ? "\n    }" : "}");
+	return status;
 }
 
 /* Serialize a set. */
@@ -151,13 +192,14 @@ JwkSetWrite(const JwkSet *set, JwkSetView view, char **out, size_t *length)
 	char	   *text;
 	size_t		size = KEY_TEXT_MAX;
 	bool		first_key = true;
+	Status		status = STATUS_OK;
 	size_t		i;
 
 	*out = NULL;
 	*length = 0;
 	for (i = 0; i < set->count; i++)
 		size += KEY_TEXT_MAX + JSON_ESCAPED_MAX(JWK_KID_MAX) +
-			BASE64URL_LENGTH(set->keys[i].secret_length);
+			MaterialSize(&set->keys[i]);
 	text = malloc(size);
 	if (text == NULL)
 		return STATUS_MEMORY;
@@ -166,18 +208,27 @@ JwkSetWrite(const JwkSet *set, JwkSetView view, char **out, size_t *length)
 	writer.indent = view == JWKSET_ALL;
 	writer.first_member = true;
 	Put(&writer, writer.indent ? "{\n  \"keys\": [" : "{\"keys\":[");
-	for (i = 0; i < set->count; i++)
+	for (i = 0; i < set->count && status == STATUS_OK; i++)
 	{
 		if (!IsShown(&set->keys[i], view))
 			continue;
 		if (!first_key)
 			Put(&writer, ",");
 		first_key = false;
-		WriteKey(&writer, &set->keys[i], view);
+		status = WriteKey(&writer, &set->keys[i], view);
 	}
 	Put(&writer, writer.indent ? "\n  ]\n}\n" : "]}");
 	*writer.end = '\0';
 
+	/* A ring that could not be read again must not take the place of one that can. */
+	if (status == STATUS_OK && view == JWKSET_ALL &&
+		(size_t) (writer.end - text) > JWKSET_MAX_BYTES)
+		status = STATUS_JSON_SIZE;
+	if (status != STATUS_OK)
+	{
+		SecureFree(text, size);
+		return status;
+	}
 	*out = text;
 	*length = (size_t) (writer.end - text);
 	return STATUS_OK;

@@ -1,7 +1,7 @@
 /*
  * src/core/jws.c: JWS compact serialization (RFC 7515), after RFC 8725.
  *
- * Depends on base64url, hmac, json, jwk and mem.
+ * Depends on base64url, hmac, json, jwk, mem and pubkey.
  */
 #include "jws.h"
 
@@ -126,6 +126,13 @@ JwsReadHeader(const JwsParts *parts, JwsHeader *header)
 	return status;
 }
 
+/* Bytes of a signature by a key. */
+static size_t
+SignatureBytes(const Jwk *key)
+{
+	return key->pubkey != NULL ? PubKeySignatureBytes(key->pubkey) : key->alg->signature_bytes;
+}
+
 /* Verify an HMAC. */
 static Status
 VerifyHmac(const JwsParts *parts, const uint8_t *signature, const Jwk *key)
@@ -148,7 +155,7 @@ Status
 JwsVerify(const JwsParts *parts, const char *alg, const Jwk *key)
 {
 	uint8_t		signature[BASE64URL_DECODED(BASE64URL_LENGTH(JWS_MAX_SIGNATURE_BYTES))];
-	size_t		signature_bytes = key->alg->signature_bytes;
+	size_t		signature_bytes;
 	size_t		length;
 
 	if (key->alg->use != KEY_SIGN || !key->can_verify || key->state == KEY_RETIRED)
@@ -158,6 +165,7 @@ JwsVerify(const JwsParts *parts, const char *alg, const Jwk *key)
 	if (strcmp(alg, key->alg->name) != 0)
 		return STATUS_TOKEN_ALG;
 
+	signature_bytes = SignatureBytes(key);
 	if (parts->signature_length != BASE64URL_LENGTH(signature_bytes))
 		return STATUS_TOKEN_SIGNATURE;
 	if (Base64UrlDecode(parts->signature, parts->signature_length,
@@ -171,11 +179,11 @@ JwsVerify(const JwsParts *parts, const char *alg, const Jwk *key)
 		case KEY_OCT:
 			return VerifyHmac(parts, signature, key);
 
-			/* Public keys verify here; no key of these types can exist yet. */
 		case KEY_RSA:
 		case KEY_EC:
 		case KEY_OKP:
-			break;
+			return PubKeyVerify(key->pubkey, parts->token, parts->signed_length,
+								signature, length);
 	}
 	return STATUS_KEY_ALG;
 }
@@ -208,7 +216,7 @@ static size_t
 TokenSize(const Jwk *key, size_t header_length, size_t payload_length)
 {
 	return header_length + 1 + BASE64URL_LENGTH(payload_length) + 1 +
-		BASE64URL_LENGTH(key->alg->signature_bytes);
+		BASE64URL_LENGTH(SignatureBytes(key));
 }
 
 /* Bytes of a signed token; 0 if this key or typ cannot sign. */
@@ -230,7 +238,7 @@ JwsSign(const Jwk *key, const char *typ, const void *payload, size_t payload_len
 		char *out, size_t size, size_t *length)
 {
 	char		header[JWK_HEADER_MAX];
-	uint8_t		signature[HASH_MAX_BYTES];
+	uint8_t		signature[JWS_MAX_SIGNATURE_BYTES];
 	size_t		header_length;
 	size_t		total;
 	char	   *end = out;
@@ -263,11 +271,11 @@ JwsSign(const Jwk *key, const char *typ, const void *payload, size_t payload_len
 			status = HmacCompute(key->hmac, out, (size_t) (end - out), signature);
 			break;
 
-			/* Private keys sign here; no key of these types can exist yet. */
 		case KEY_RSA:
 		case KEY_EC:
 		case KEY_OKP:
-			status = STATUS_KEY_ALG;
+			status = PubKeySign(key->pubkey, out, (size_t) (end - out),
+								signature, sizeof(signature));
 			break;
 	}
 	if (status != STATUS_OK)
@@ -277,7 +285,7 @@ JwsSign(const Jwk *key, const char *typ, const void *payload, size_t payload_len
 	}
 
 	*end++ = '.';
-	end += Base64UrlEncode(signature, key->alg->signature_bytes, end);
+	end += Base64UrlEncode(signature, SignatureBytes(key), end);
 	*length = (size_t) (end - out);
 	return STATUS_OK;
 }

@@ -12,7 +12,7 @@
 
 #define JWS_MAX_BYTES (64 * 1024)
 #define JWS_MAX_HEADER_BYTES 1024
-#define JWS_MAX_SIGNATURE_BYTES 1024
+#define JWS_MAX_SIGNATURE_BYTES PUBKEY_SIGNATURE_MAX
 
 /* The three segments of a token, still encoded; they point into the token. */
 typedef struct JwsParts

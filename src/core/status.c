@@ -45,6 +45,8 @@ static const StatusEntry entries[STATUS_COUNT] = {
 	"The key names no algorithm, or one that does not suit its type."},
 	[STATUS_KEY_WEAK] = {"weak_key",
 	"The key is too short for its algorithm."},
+	[STATUS_KEY_LARGE] = {"large_key",
+	"The modulus or exponent of the key is larger than accepted."},
 	[STATUS_KEY_USE] = {"wrong_key_use",
 	"The key is not meant for this use."},
 	[STATUS_KEY_DUPLICATE] = {"duplicate_key",

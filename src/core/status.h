@@ -36,6 +36,7 @@ typedef enum Status
 	STATUS_KEY_TYPE,			/* kty or crv that we do not know */
 	STATUS_KEY_ALG,				/* alg missing, unknown, or not one of this kty */
 	STATUS_KEY_WEAK,			/* below the minimum of RFC 7518 */
+	STATUS_KEY_LARGE,			/* above what we compute with */
 	STATUS_KEY_USE,				/* use or key_ops forbid what is asked */
 	STATUS_KEY_DUPLICATE,		/* two keys of one kid */
 	STATUS_KEY_STATE,			/* unknown state, or not exactly one current key of a use */

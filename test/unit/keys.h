@@ -31,7 +31,7 @@
 /* One signing key of a ring, given whole, among good others. */
 #define RING_OF(key) SET(key OTHERS)
 
-/* RFC 7517 §A.1, RFC 8037 §A.2, and an RSA key whose modulus nobody gets to read. */
+/* RFC 7517 §A.1, RFC 8037 §A.2, and a key that agrees on keys and signs nothing. */
 #define EC_KEY                                                                                 \
 	"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\"," \
 	"\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\",\"use\":\"sig\",\"alg\":\"ES256\"," \
@@ -39,8 +39,8 @@
 #define OKP_KEY                                                                                   \
 	"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"," \
 	"\"use\":\"sig\",\"alg\":\"EdDSA\",\"kid\":\"okp\",\"state\":\"current\"}"
-#define RSA_KEY                                                                         \
-	"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"use\":\"sig\",\"alg\":\"RS256\"," \
-	"\"kid\":\"rsa\",\"state\":\"current\"}"
+#define X25519_KEY                                                                        \
+	"{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08\"," \
+	"\"kid\":\"x\"}"
 
 #endif							/* KEYS_H */

@@ -77,11 +77,10 @@ static const struct
 	"{\"kty\":\"RSA\",\"alg\":\"HS256\",\"k\":\"" K32 "\"}"},
 	{"RS256 on an oct key", 0, STATUS_KEY_ALG,
 	"{\"kty\":\"oct\",\"alg\":\"RS256\",\"k\":\"" K32 "\"}"},
-	{"an RSA key in a ring", JWKSET_RING, STATUS_KEY_ALG, RING_OF(RSA_KEY)},
-	{"an EC key in a ring", JWKSET_RING, STATUS_KEY_ALG, RING_OF(EC_KEY)},
-	{"an OKP key in a ring", JWKSET_RING, STATUS_KEY_ALG, RING_OF(OKP_KEY)},
-	{"an RSA key alone", 0, STATUS_KEY_ALG, RSA_KEY},
-	{"an EC and an OKP key", 0, STATUS_KEY_ALG, SET(EC_KEY "," OKP_KEY)},
+	{"ES256 on an OKP key", 0, STATUS_KEY_ALG,
+	"{\"kty\":\"OKP\",\"alg\":\"ES256\",\"crv\":\"P-256\",\"x\":\"" K32 "\"}"},
+	{"EdDSA on an EC key", 0, STATUS_KEY_ALG,
+	"{\"kty\":\"EC\",\"alg\":\"EdDSA\",\"crv\":\"Ed25519\",\"x\":\"" K32 "\"}"},
 
 	/* error, kid: */
 	{"no kid in a ring", JWKSET_RING, STATUS_KEY_FORMAT,
