@@ -38,8 +38,11 @@ JwsSplit(const char *token, size_t length, JwsParts *parts)
 	if (second == NULL || memchr(second + 1, '.', (size_t) (end - second - 1)) != NULL)
 		return STATUS_TOKEN_FORMAT;
 
-	/* No empty segment; an unsecured token (RFC 7515 §A.5) has one. */
-	if (first == token || second == first + 1 || end == second + 1)
+	/*
+	 * The payload may be empty; the signature only of an unsecured token (RFC 7515
+	 * §A.5).
+	 */
+	if (first == token || end == second + 1)
 		return STATUS_TOKEN_FORMAT;
 
 	parts->token = token;

@@ -33,7 +33,7 @@ typedef struct JwsHeader
 	char		kid[JWK_KID_MAX + 1];	/* "" when absent */
 } JwsHeader;
 
-/* Cut a token; only lengths and dots are looked at. */
+/* Cut a token; only lengths and dots are looked at.  The payload may be empty. */
 extern Status JwsSplit(const char *token, size_t length, JwsParts *parts) MUST_CHECK;
 
 /*

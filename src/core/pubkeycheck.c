@@ -141,6 +141,35 @@ CheckPair(const PubKeyMaterial *material)
 	return status;
 }
 
+/*
+ * Was the key made by the chips of CVE-2017-15361 (ROCA)?  Their primes are
+ * powers of 65537 modulo each of the small primes, and so is the modulus; of
+ * others one in 240 million is (for these primes, since modulo the rest every
+ * number is such a power).  The factors of such a key can be computed.
+ */
+static bool
+IsRoca(const PubKeyMaterial *material)
+{
+	static const unsigned int primes[] = {
+		11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157
+	};
+	BIGNUM	   *n = BN_bin2bn(material->bytes[N], (int) material->lengths[N], NULL);
+	bool		is_roca = n != NULL;
+	size_t		i;
+
+	for (i = 0; is_roca && i < sizeof(primes) / sizeof(primes[0]); i++)
+	{
+		unsigned int remainder = (unsigned int) BN_mod_word(n, primes[i]);
+		unsigned int power = 1;
+
+		while (power != remainder && (power = power * 65537 % primes[i]) != 1)
+			;
+		is_roca = power == remainder;
+	}
+	BN_free(n);
+	return is_roca;
+}
+
 /* Check the limits of an RSA key, and its private parts. */
 static Status
 CheckRsa(const PubKeyMaterial *material)
@@ -164,6 +193,8 @@ CheckRsa(const PubKeyMaterial *material)
 	 */
 	if (!IsOdd(material, N) || !IsOdd(material, E) || Bits(material, E) < 2)
 		return STATUS_KEY_FORMAT;
+	if (IsRoca(material))
+		return STATUS_KEY_WEAK;
 	return material->lengths[D] > 0 ? CheckPair(material) : STATUS_OK;
 }
 

@@ -44,7 +44,7 @@ static const StatusEntry entries[STATUS_COUNT] = {
 	[STATUS_KEY_ALG] = {"wrong_key_algorithm",
 	"The key names no algorithm, or one that does not suit its type."},
 	[STATUS_KEY_WEAK] = {"weak_key",
-	"The key is too short for its algorithm."},
+	"The key is too short for its algorithm, or can be computed."},
 	[STATUS_KEY_LARGE] = {"large_key",
 	"The modulus or exponent of the key is larger than accepted."},
 	[STATUS_KEY_USE] = {"wrong_key_use",

@@ -138,7 +138,6 @@ CheckSplit(const JwkSet *set)
 		"a.b",
 		"a.b.c.d",
 		".b.c",
-		"a..c",
 		"a.b.",
 		"a.b.c.",
 		".a.b.c",
