@@ -14,8 +14,12 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -35,6 +39,8 @@ SQL_FUNCTION(plain_cpu);
 SQL_FUNCTION(plain_signing_key);
 SQL_FUNCTION(plain_verify);
 SQL_FUNCTION(plain_verify_jsonb);
+SQL_FUNCTION(plain_public_key);
+SQL_FUNCTION(plain_verify_signature);
 SQL_FUNCTION(plain_bcrypt);
 SQL_FUNCTION(plain_sealing_key);
 SQL_FUNCTION(plain_seal);
@@ -45,6 +51,7 @@ SQL_FUNCTION(plain_open);
 #define NONCE_BYTES 12
 #define TAG_BYTES 16
 #define BCRYPT_CHARS 60
+#define SIGNATURE_MAX 1024
 
 /* The kept key: hash states that have absorbed key xor ipad and key xor opad. */
 static SHA256_CTX inner;
@@ -53,6 +60,13 @@ static SHA256_CTX outer;
 /* The kept contexts of AES-256-GCM, with their key. */
 static EVP_CIPHER_CTX *seal_context;
 static EVP_CIPHER_CTX *open_context;
+
+/* The public key, and its kept contexts; digest is NULL for EdDSA. */
+static EVP_PKEY *public_key;
+static EVP_PKEY_CTX *verify_context;
+static EVP_MD_CTX *digest_context;
+static EVP_MD *digest;
+static bool is_ecdsa;
 
 /* Values of the base64url characters; 64 for all others. */
 static uint8 values[256];
@@ -87,22 +101,29 @@ PrepareState(SHA256_CTX *state, const uint8 *key, size_t length, uint8 pad)
 	SHA256_Update(state, block, sizeof(block));
 }
 
+/* Fill the table of values. */
+static void
+PrepareValues(void)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+	memset(values, 64, sizeof(values));
+	for (int i = 0; i < 64; i++)
+		values[(uint8) alphabet[i]] = (uint8) i;
+}
+
 /* SQL function: bench.signing_key(key bytea) returns void */
 Datum
 plain_signing_key(PG_FUNCTION_ARGS)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	bytea	   *key = PG_GETARG_BYTEA_PP(0);
 
 	if (VARSIZE_ANY_EXHDR(key) > SHA256_CBLOCK)
 		elog(ERROR, "key is longer than a block");
 	PrepareState(&inner, (uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), 0x36);
 	PrepareState(&outer, (uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), 0x5c);
-
-	memset(values, 64, sizeof(values));
-	for (int i = 0; i < 64; i++)
-		values[(uint8) alphabet[i]] = (uint8) i;
+	PrepareValues();
 	PG_RETURN_VOID();
 }
 
@@ -206,6 +227,125 @@ plain_verify_jsonb(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	text[length] = '\0';
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+}
+
+/*
+ * SQL function: bench.public_key(type text, first bytea, second bytea) returns void
+ *
+ * RSA with n and e, P-256 with x and y, or ED25519 with x.
+ */
+Datum
+plain_public_key(PG_FUNCTION_ARGS)
+{
+	char	   *type = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Span		first = ArgumentSpan(fcinfo, 1);
+	Span		second = ArgumentSpan(fcinfo, 2);
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *import;
+	uint8		point[65] = {POINT_CONVERSION_UNCOMPRESSED};
+
+	PrepareValues();
+	is_ecdsa = strcmp(type, "P-256") == 0;
+	public_key = NULL;
+	if (strcmp(type, "ED25519") == 0)
+		public_key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const uint8 *) first.start, first.length);
+	else
+	{
+		if (is_ecdsa)
+		{
+			memcpy(point + 1, first.start, 32);
+			memcpy(point + 33, second.start, 32);
+			OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, type, 0);
+			OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
+		}
+		else
+		{
+			OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N,
+								   BN_bin2bn((const uint8 *) first.start, (int) first.length, NULL));
+			OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E,
+								   BN_bin2bn((const uint8 *) second.start, (int) second.length, NULL));
+		}
+		import = EVP_PKEY_CTX_new_from_name(NULL, is_ecdsa ? "EC" : "RSA", NULL);
+		EVP_PKEY_fromdata_init(import);
+		EVP_PKEY_fromdata(import, &public_key, EVP_PKEY_PUBLIC_KEY, OSSL_PARAM_BLD_to_param(builder));
+	}
+	if (public_key == NULL)
+		elog(ERROR, "cannot make the key");
+
+	digest_context = EVP_MD_CTX_new();
+	if (strcmp(type, "ED25519") == 0)
+	{
+		digest = NULL;
+		if (EVP_DigestVerifyInit(digest_context, NULL, NULL, NULL, public_key) != 1)
+			elog(ERROR, "cannot prepare the key");
+		PG_RETURN_VOID();
+	}
+	digest = EVP_MD_fetch(NULL, "SHA256", NULL);
+	verify_context = EVP_PKEY_CTX_new(public_key, NULL);
+	if (EVP_PKEY_verify_init(verify_context) != 1 ||
+		EVP_PKEY_CTX_set_signature_md(verify_context, digest) != 1)
+		elog(ERROR, "cannot prepare the key");
+	PG_RETURN_VOID();
+}
+
+/* Write r and s as DER: two integers in a sequence. */
+static size_t
+WriteDer(const uint8 *signature, uint8 *der)
+{
+	uint8	   *end = der + 2;
+
+	for (int half = 0; half < 2; half++, signature += 32)
+	{
+		int			skip = 0;
+
+		while (skip < 31 && signature[skip] == 0)
+			skip++;
+		*end++ = 2;
+		*end++ = (uint8) (32 - skip + (signature[skip] >> 7));
+		if (signature[skip] >> 7)
+			*end++ = 0;
+		memcpy(end, signature + skip, (size_t) (32 - skip));
+		end += 32 - skip;
+	}
+	der[0] = 0x30;
+	der[1] = (uint8) (end - der - 2);
+	return (size_t) (end - der);
+}
+
+/*
+ * SQL function: bench.plain_verify_signature(token text) returns boolean
+ *
+ * What OpenSSL takes with a loaded key and kept contexts, and the base64url.
+ */
+Datum
+plain_verify_signature(PG_FUNCTION_ARGS)
+{
+	Span		token = ArgumentSpan(fcinfo, 0);
+	const char *end = token.start + token.length;
+	const char *last = memrchr(token.start, '.', token.length);
+	Span		encoded = {last + 1, (size_t) (end - last - 1)};
+	size_t		signed_length = (size_t) (last - token.start);
+	uint8		signature[SIGNATURE_MAX];
+	uint8		der[80];
+	uint8		hash[SHA256_DIGEST_LENGTH];
+	int			length;
+
+	if (last == NULL || encoded.length > SIGNATURE_MAX)
+		PG_RETURN_BOOL(false);
+	length = Decode(encoded, signature);
+	if (length < 0)
+		PG_RETURN_BOOL(false);
+	if (digest == NULL)
+		PG_RETURN_BOOL(EVP_DigestVerify(digest_context, signature, (size_t) length,
+										(const uint8 *) token.start, signed_length) == 1);
+	if (EVP_DigestInit_ex2(digest_context, digest, NULL) != 1 ||
+		EVP_DigestUpdate(digest_context, token.start, signed_length) != 1 ||
+		EVP_DigestFinal_ex(digest_context, hash, NULL) != 1)
+		PG_RETURN_BOOL(false);
+	if (!is_ecdsa)
+		PG_RETURN_BOOL(EVP_PKEY_verify(verify_context, signature, (size_t) length, hash, sizeof(hash)) == 1);
+	PG_RETURN_BOOL(length == 64 &&
+				   EVP_PKEY_verify(verify_context, der, WriteDer(signature, der), hash, sizeof(hash)) == 1);
 }
 
 /* SQL function: bench.plain_bcrypt(password text, hash text) returns boolean: one crypt_rn() */

@@ -5,7 +5,7 @@
  */
 #include "pubkeybuild.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include <openssl/bn.h>
 #include <openssl/ec.h>
@@ -132,35 +132,54 @@ EdContext(PubKey *key, bool sign)
 	return NULL;
 }
 
-/* Write r || s as the DER that OpenSSL takes; returns its length, 0 if it cannot be. */
+/* Write a big-endian number as DER: the fewest bytes, the first one below 128; NULL if it is 0. */
+static uint8_t *
+WriteInteger(uint8_t *out, const uint8_t *bytes, size_t length)
+{
+	size_t		sign;
+
+	while (length > 0 && *bytes == 0)
+	{
+		bytes++;
+		length--;
+	}
+	if (length == 0)
+		return NULL;
+	sign = *bytes >> 7;
+	*out++ = 0x02;
+	*out++ = (uint8_t) (sign + length);
+	if (sign)
+		*out++ = 0;
+	memcpy(out, bytes, length);
+	return out + length;
+}
+
+/*
+ * Write r || s as the DER that OpenSSL takes; returns its length, 0 if r or s is
+ * 0, which signs nothing (CVE-2022-21449).  OpenSSL refuses that as well, and
+ * what is above the order.  Its own i2d_ECDSA_SIG would cost six allocations and
+ * a hundredth of a verification.
+ */
 static size_t
 EcdsaToDer(const PubKey *key, const uint8_t *signature, uint8_t der[ECDSA_DER_MAX])
 {
-	int			half = (int) key->signature_bytes / 2;
-	ECDSA_SIG  *pair = ECDSA_SIG_new();
-	BIGNUM	   *r = BN_bin2bn(signature, half, NULL);
-	BIGNUM	   *s = BN_bin2bn(signature + half, half, NULL);
-	int			length = 0;
+	size_t		half = key->signature_bytes / 2;
+	uint8_t		body[ECDSA_DER_MAX];
+	uint8_t    *end = WriteInteger(body, signature, half);
+	size_t		length;
+	size_t		start = 0;
 
-	/*
-	 * A zero signs nothing (CVE-2022-21449); OpenSSL refuses it as well, and what is
-	 * above the order.
-	 */
-	if (pair != NULL && r != NULL && s != NULL && !BN_is_zero(r) && !BN_is_zero(s) &&
-		ECDSA_SIG_set0(pair, r, s) == 1)
-	{
-		r = NULL;
-		s = NULL;
-		length = i2d_ECDSA_SIG(pair, NULL);
-		if (length > 0 && length <= ECDSA_DER_MAX)
-			length = i2d_ECDSA_SIG(pair, &der);
-		else
-			length = 0;
-	}
-	BN_free(r);
-	BN_free(s);
-	ECDSA_SIG_free(pair);
-	return length > 0 ? (size_t) length : 0;
+	if (end != NULL)
+		end = WriteInteger(end, signature + half, half);
+	if (end == NULL)
+		return 0;
+	length = (size_t) (end - body);
+	der[start++] = 0x30;
+	if (length > 0x7f)
+		der[start++] = 0x81;
+	der[start++] = (uint8_t) length;
+	memcpy(der + start, body, length);
+	return start + length;
 }
 
 /* Write the DER that OpenSSL makes as r || s. */
