@@ -2,7 +2,7 @@
 // Run by test/t/021_interop.pl; prints one line.
 
 import { readFileSync } from 'node:fs';
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import * as jose from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
 
@@ -11,6 +11,10 @@ const audience = 'authenticated';
 // the newest exported key is the last of the set
 const keysOf = (path) => JSON.parse(readFileSync(path, 'utf8')).keys;
 const secretOf = (jwk) => Buffer.from(jwk.k, 'base64url');
+
+// what jsonwebtoken takes as a key
+const verifierOf = (jwk) => jwk.kty === 'oct' ? secretOf(jwk) : createPublicKey({ key: jwk, format: 'jwk' });
+const signerOf = (jwk) => jwk.kty === 'oct' ? secretOf(jwk) : createPrivateKey({ key: jwk, format: 'jwk' });
 
 const commands = {
 	async verify(library, path, token, issuer) {
@@ -24,7 +28,7 @@ const commands = {
 		}
 		const { header } = jsonwebtoken.decode(token, { complete: true });
 		const jwk = keys.find((key) => key.kid === header.kid);
-		return jsonwebtoken.verify(token, secretOf(jwk), { algorithms: [jwk.alg], issuer, audience }).sub;
+		return jsonwebtoken.verify(token, verifierOf(jwk), { algorithms: [jwk.alg], issuer, audience }).sub;
 	},
 
 	async sign(library, path, claims, issuer) {
@@ -36,8 +40,20 @@ const commands = {
 				.setIssuer(issuer).setAudience(audience).setIssuedAt().setExpirationTime('5m')
 				.sign(await jose.importJWK(jwk, jwk.alg));
 		}
-		return jsonwebtoken.sign(payload, secretOf(jwk),
+		return jsonwebtoken.sign(payload, signerOf(jwk),
 			{ algorithm: jwk.alg, keyid: jwk.kid, issuer, audience, expiresIn: '5m' });
+	},
+
+	// RFC 7638
+	thumbprint: async (path) => jose.calculateJwkThumbprint(keysOf(path).at(-1)),
+
+	// the ring and a key of jose's own in the place of the one that signs
+	async ring(path, alg, crv) {
+		const keys = keysOf(path).filter((key) => key.use !== 'sig');
+		const { privateKey } = await jose.generateKeyPair(alg, { crv, extractable: true });
+		const jwk = await jose.exportJWK(privateKey);
+		keys.push({ ...jwk, alg, kid: `by jose ${alg} ${jwk.crv ?? ''}`, use: 'sig', state: 'current' });
+		return JSON.stringify({ keys });
 	},
 
 	'verify-secret': async (library, secret, token) => jsonwebtoken.verify(token, secret, { algorithms: ['HS256'] }).sub,

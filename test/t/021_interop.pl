@@ -29,33 +29,59 @@ sub interop
 	return $out ne '' ? $out : "error: $err";
 }
 
+# both ways with the key that signs; who signs himself needs more than the export
 sub round_trip
 {
-	my ($what) = @_;
+	my ($what, $signer, @libraries) = @_;
 	my $issuer = $node->safe_psql('postgres', q(SELECT auth.jwt_verify(auth.jwt_sign('{"role":"anon"}')) ->> 'iss'));
 
 	is($node->safe_psql('postgres', "SELECT auth.key_export('$export') > 0"), 't', "$what: keys exported");
 	is(sprintf('%04o', (stat($export))[2] & 07777), '0600', "$what: into a private file");
-	for my $library ('jose', 'jsonwebtoken')
+	for my $library (@libraries)
 	{
 		my $ours = sign($node);
 		is(interop('verify', $library, $export, $ours, $issuer), $KeyRing::user, "$what: $library verifies ours");
-		my $theirs = interop('sign', $library, $export, claims(), $issuer);
+		my $theirs = interop('sign', $library, $signer, claims(), $issuer);
 		is(verify($node, $theirs), 'ok', "$what: we verify what $library signed");
 		my $damaged = $theirs;
-		substr($damaged, -2, 1) = substr($damaged, -2, 1) eq 'A' ? 'B' : 'A';
+		substr($damaged, -9, 1) = substr($damaged, -9, 1) eq 'A' ? 'B' : 'A';
 		like(verify($node, $damaged), qr/28000: +invalid token/, "$what: and refuse it damaged");
 	}
 }
 
-round_trip('generated key');
+my @both = ('jose', 'jsonwebtoken');
+round_trip('generated key', $export, @both);
 
 $node->safe_psql('postgres', q(SELECT auth.key_rotate('HS512')));
-round_trip('HS512');
+round_trip('HS512', $export, @both);
+
+# key pairs: of our making …
+my $ring = key_file($node);
+for my $alg (qw(RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA))
+{
+	$node->safe_psql('postgres', "SELECT auth.key_rotate('$alg')");
+	# jsonwebtoken knows no EdDSA
+	round_trip($alg, $ring, $alg eq 'EdDSA' ? 'jose' : @both);
+	is(interop('thumbprint', $export), $node->safe_psql('postgres', q(SELECT thumbprint FROM auth.keys() WHERE "use" = 'sign' AND state = 'current')),
+		"$alg: one thumbprint");
+	is($node->safe_psql('postgres', "SELECT count(*) FROM jsonb_array_elements(pg_read_file('$export')::jsonb -> 'keys') AS k WHERE k ?| '{d,p,q,dp,dq,qi}'"),
+		'0', "$alg: no private part is exported");
+}
+# … and of jose's
+my $ours_alone = slurp($ring);
+for my $key ([qw(RS256)], [qw(PS256)], [qw(ES256)], [qw(ES384)], [qw(ES512)], [qw(EdDSA Ed25519)], [qw(EdDSA Ed448)])
+{
+	my ($alg, @crv) = @$key;
+	spew($ring, interop('ring', $ring, $alg, @crv));
+	round_trip("@$key by jose", $ring, $alg eq 'EdDSA' ? 'jose' : @both);
+	my $kid = "by jose $alg";
+	is($node->safe_psql('postgres', "SELECT count(*) FROM auth.keys() WHERE kid LIKE '$kid%' AND state = 'current'"), '1', 'it was the key of jose');
+}
+spew($ring, $ours_alone);
 
 my $secret = 'a secret of the old system, 32+ chars ÄÖÜ';
 $node->safe_psql('postgres', "SELECT auth.key_import('AUTH_SECRET', '$secret')");
-round_trip('imported AUTH_SECRET');
+round_trip('imported AUTH_SECRET', $export, @both);
 is(interop('verify-secret', 'jsonwebtoken', $secret, sign($node)), $KeyRing::user,
 	'the imported secret verifies as the text that it was');
 
