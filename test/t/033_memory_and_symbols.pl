@@ -42,12 +42,22 @@ $node->safe_psql('postgres', q(
 	$$;
 	ALTER DATABASE postgres SET log_min_messages = fatal));
 
+# a signature that does not verify leaves errors in OpenSSL's queue, unless it is emptied
+my %forged;
+for my $alg ('EdDSA', 'ES256', 'RS256')
+{
+	$node->safe_psql('postgres', "SELECT auth.key_rotate('$alg')");
+	$forged{$alg} = sign($node);
+	substr($forged{$alg}, -9, 1) = substr($forged{$alg}, -9, 1) eq 'A' ? 'B' : 'A';
+}
+
 my $session = $node->background_psql('postgres');
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 my %calls = (
 	'a damaged token'         => "SELECT auth.authenticate('$damaged')",
 	'a damaged token, by SET' => "SET LOCAL intrex_auth.token = '$damaged'",
 	'no token'                => q(SELECT auth.jwt_verify('x')),
+	(map { ("a damaged token of $_" => "SELECT auth.jwt_verify('$forged{$_}')") } keys %forged),
 	'a damaged sealed value'  => q(SELECT auth.secret_decrypt(set_byte(auth.secret_encrypt('x', 'y'), 40, 0), 'z')),
 	'a damaged ciphertext'    => q(SELECT auth.aes_gcm_decrypt(sha256('k'), sha256('a') || sha256('b'), '')),
 	'a malformed hash'        => q(SELECT 1 / auth.password_verify('x', '$2b$99$nonsense')::int),
