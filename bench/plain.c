@@ -41,6 +41,7 @@ SQL_FUNCTION(plain_verify);
 SQL_FUNCTION(plain_verify_jsonb);
 SQL_FUNCTION(plain_public_key);
 SQL_FUNCTION(plain_verify_signature);
+SQL_FUNCTION(plain_verify_signature_jsonb);
 SQL_FUNCTION(plain_bcrypt);
 SQL_FUNCTION(plain_sealing_key);
 SQL_FUNCTION(plain_seal);
@@ -312,40 +313,67 @@ WriteDer(const uint8 *signature, uint8 *der)
 	return (size_t) (end - der);
 }
 
-/*
- * SQL function: bench.plain_verify_signature(token text) returns boolean
- *
- * What OpenSSL takes with a loaded key and kept contexts, and the base64url.
- */
-Datum
-plain_verify_signature(PG_FUNCTION_ARGS)
+/* What OpenSSL takes with a loaded key and kept contexts, and the base64url. */
+static bool
+VerifyPublic(Span token)
 {
-	Span		token = ArgumentSpan(fcinfo, 0);
-	const char *end = token.start + token.length;
 	const char *last = memrchr(token.start, '.', token.length);
-	Span		encoded = {last + 1, (size_t) (end - last - 1)};
-	size_t		signed_length = (size_t) (last - token.start);
+	size_t		signed_length;
+	Span		encoded;
 	uint8		signature[SIGNATURE_MAX];
 	uint8		der[80];
 	uint8		hash[SHA256_DIGEST_LENGTH];
 	int			length;
 
-	if (last == NULL || encoded.length > SIGNATURE_MAX)
-		PG_RETURN_BOOL(false);
+	if (last == NULL)
+		return false;
+	signed_length = (size_t) (last - token.start);
+	encoded.start = last + 1;
+	encoded.length = token.length - signed_length - 1;
+	if (encoded.length > SIGNATURE_MAX)
+		return false;
 	length = Decode(encoded, signature);
 	if (length < 0)
-		PG_RETURN_BOOL(false);
+		return false;
 	if (digest == NULL)
-		PG_RETURN_BOOL(EVP_DigestVerify(digest_context, signature, (size_t) length,
-										(const uint8 *) token.start, signed_length) == 1);
+		return EVP_DigestVerify(digest_context, signature, (size_t) length,
+								(const uint8 *) token.start, signed_length) == 1;
 	if (EVP_DigestInit_ex2(digest_context, digest, NULL) != 1 ||
 		EVP_DigestUpdate(digest_context, token.start, signed_length) != 1 ||
 		EVP_DigestFinal_ex(digest_context, hash, NULL) != 1)
-		PG_RETURN_BOOL(false);
+		return false;
 	if (!is_ecdsa)
-		PG_RETURN_BOOL(EVP_PKEY_verify(verify_context, signature, (size_t) length, hash, sizeof(hash)) == 1);
-	PG_RETURN_BOOL(length == 64 &&
-				   EVP_PKEY_verify(verify_context, der, WriteDer(signature, der), hash, sizeof(hash)) == 1);
+		return EVP_PKEY_verify(verify_context, signature, (size_t) length, hash, sizeof(hash)) == 1;
+	return length == 64 &&
+		EVP_PKEY_verify(verify_context, der, WriteDer(signature, der), hash, sizeof(hash)) == 1;
+}
+
+/* SQL function: bench.plain_verify_signature(token text) returns boolean: the signature alone */
+Datum
+plain_verify_signature(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(VerifyPublic(ArgumentSpan(fcinfo, 0)));
+}
+
+/* SQL function: bench.plain_verify_signature_jsonb(token text) returns jsonb: and the payload through jsonb_in */
+Datum
+plain_verify_signature_jsonb(PG_FUNCTION_ARGS)
+{
+	Span		token = ArgumentSpan(fcinfo, 0);
+	Span		payload;
+	char	   *text;
+	int			length;
+
+	if (!VerifyPublic(token))
+		PG_RETURN_NULL();
+	payload.start = (const char *) memchr(token.start, '.', token.length) + 1;
+	payload.length = (size_t) ((const char *) memchr(payload.start, '.', token.length - (size_t) (payload.start - token.start)) - payload.start);
+	text = palloc(payload.length + 4);
+	length = Decode(payload, (uint8 *) text);
+	if (length < 0)
+		PG_RETURN_NULL();
+	text[length] = '\0';
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }
 
 /* SQL function: bench.plain_bcrypt(password text, hash text) returns boolean: one crypt_rn() */

@@ -17,6 +17,8 @@ CREATE FUNCTION bench.public_key(type text, first bytea, second bytea) RETURNS v
 	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_public_key';
 CREATE FUNCTION bench.plain_verify_signature(token text) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_verify_signature';
+CREATE FUNCTION bench.plain_verify_signature_jsonb(token text) RETURNS jsonb
+	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_verify_signature_jsonb';
 CREATE FUNCTION bench.plain_bcrypt(password text, hash text) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_bcrypt';
 CREATE FUNCTION bench.sealing_key(key bytea) RETURNS void

@@ -96,6 +96,19 @@ HashFinal(HashKind hash, HashState *state, uint8_t *out)
 	return SHA512_Final(out, &state->sha512);
 }
 
+/* Hash of data: what is hashed to be signed or verified is no secret. */
+Status
+HashCompute(HashKind hash, const void *data, size_t length, uint8_t *out)
+{
+	HashState	state;
+	int			ok = 1;
+
+	ok &= HashInit(hash, &state);
+	ok &= HashUpdate(hash, &state, data, length);
+	ok &= HashFinal(hash, &state, out);
+	return ok ? STATUS_OK : STATUS_CRYPTO;
+}
+
 /* Hash the key into both states (RFC 2104 §2). */
 static Status
 HmacPrepare(HmacKey *hmac, HashKind hash, const void *key, size_t key_length)

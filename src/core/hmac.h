@@ -1,5 +1,5 @@
 /*
- * src/core/hmac.h: HMAC (RFC 2104) with a kept key schedule, and HKDF (RFC 5869).
+ * src/core/hmac.h: SHA-2, HMAC (RFC 2104) with a kept key schedule, and HKDF (RFC 5869).
  *
  * The key is hashed into the inner and outer states once; a signature then
  * costs the hashing of its text alone.
@@ -24,6 +24,9 @@ typedef enum HashKind
 typedef struct HmacKey HmacKey;
 
 extern size_t HashBytes(HashKind hash);
+
+/* Hash of data; writes HashBytes() bytes to out. */
+extern Status HashCompute(HashKind hash, const void *data, size_t length, uint8_t *out) MUST_CHECK;
 
 /* Allocate a key schedule; free it with HmacKeyFree, which wipes. */
 extern Status HmacKeyNew(HashKind hash, const void *key, size_t key_length, HmacKey **out) MUST_CHECK;

@@ -1,7 +1,7 @@
 /*
  * src/core/pubkey.c: signing and verifying with key pairs.
  *
- * Depends on libcrypto, mem and pubkeybuild.
+ * Depends on libcrypto, hmac (for the hash), mem and pubkeybuild.
  */
 #include "pubkeybuild.h"
 
@@ -47,23 +47,9 @@ PubKeyFree(PubKey *key)
 	EVP_PKEY_CTX_free(key->sign);
 	EVP_MD_CTX_free(key->ed_verify);
 	EVP_MD_CTX_free(key->ed_sign);
-	EVP_MD_CTX_free(key->hash_context);
-	EVP_MD_free(key->hash);
+	EVP_MD_free(key->md);
 	EVP_PKEY_free(key->pkey);
 	SecureFree(key, sizeof(PubKey));
-}
-
-/* Hash data. */
-static Status
-Hash(PubKey *key, const void *data, size_t length, uint8_t hash[HASH_MAX_BYTES])
-{
-	EVP_MD_CTX *context = key->hash_context;
-
-	if (EVP_DigestInit_ex2(context, key->hash, NULL) != 1 ||
-		EVP_DigestUpdate(context, data, length) != 1 ||
-		EVP_DigestFinal_ex(context, hash, NULL) != 1)
-		return STATUS_CRYPTO;
-	return STATUS_OK;
 }
 
 /* Choose the padding of RSA. */
@@ -76,7 +62,7 @@ SetPadding(const PubKey *key, EVP_PKEY_CTX *context)
 			return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1;
 		case PUBKEY_PSS:
 			return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
-				EVP_PKEY_CTX_set_rsa_mgf1_md(context, key->hash) == 1 &&
+				EVP_PKEY_CTX_set_rsa_mgf1_md(context, key->md) == 1 &&
 				EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
 		case PUBKEY_ECDSA:
 		case PUBKEY_EDDSA:
@@ -97,7 +83,7 @@ Context(PubKey *key, bool sign)
 	context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 	if (context == NULL ||
 		(sign ? EVP_PKEY_sign_init(context) : EVP_PKEY_verify_init(context)) != 1 ||
-		EVP_PKEY_CTX_set_signature_md(context, key->hash) != 1 ||
+		EVP_PKEY_CTX_set_signature_md(context, key->md) != 1 ||
 		!SetPadding(key, context))
 	{
 		EVP_PKEY_CTX_free(context);
@@ -207,7 +193,7 @@ VerifyHash(PubKey *key, const void *data, size_t length, const uint8_t *signatur
 	uint8_t		hash[HASH_MAX_BYTES];
 	uint8_t		der[ECDSA_DER_MAX];
 
-	if (context == NULL || Hash(key, data, length, hash) != STATUS_OK)
+	if (context == NULL || HashCompute(key->hash, data, length, hash) != STATUS_OK)
 		return STATUS_CRYPTO;
 	if (key->scheme == PUBKEY_ECDSA)
 	{
@@ -216,8 +202,7 @@ VerifyHash(PubKey *key, const void *data, size_t length, const uint8_t *signatur
 		if (signature_length == 0)
 			return STATUS_TOKEN_SIGNATURE;
 	}
-	return EVP_PKEY_verify(context, signature, signature_length, hash,
-						   (size_t) EVP_MD_get_size(key->hash)) == 1
+	return EVP_PKEY_verify(context, signature, signature_length, hash, HashBytes(key->hash)) == 1
 		? STATUS_OK : STATUS_TOKEN_SIGNATURE;
 }
 
@@ -259,10 +244,10 @@ SignHash(PubKey *key, const void *data, size_t length, uint8_t *signature)
 	bool		is_ecdsa = key->scheme == PUBKEY_ECDSA;
 	size_t		written = is_ecdsa ? sizeof(der) : key->signature_bytes;
 
-	if (context == NULL || Hash(key, data, length, hash) != STATUS_OK)
+	if (context == NULL || HashCompute(key->hash, data, length, hash) != STATUS_OK)
 		return STATUS_CRYPTO;
 	if (EVP_PKEY_sign(context, is_ecdsa ? der : signature, &written, hash,
-					  (size_t) EVP_MD_get_size(key->hash)) != 1)
+					  HashBytes(key->hash)) != 1)
 		return STATUS_CRYPTO;
 	if (is_ecdsa)
 		return EcdsaFromDer(key, der, written, signature) ? STATUS_OK : STATUS_CRYPTO;

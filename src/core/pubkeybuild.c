@@ -187,11 +187,11 @@ Allocate(PubKeyKind kind, PubKeyScheme scheme, HashKind hash, PubKey **out)
 		return STATUS_MEMORY;
 	key->kind = kind;
 	key->scheme = scheme;
+	key->hash = hash;
 	if (scheme == PUBKEY_EDDSA)
 		return STATUS_OK;
-	key->hash = EVP_MD_fetch(NULL, hash_names[hash], NULL);
-	key->hash_context = EVP_MD_CTX_new();
-	return key->hash != NULL && key->hash_context != NULL ? STATUS_OK : STATUS_CRYPTO;
+	key->md = EVP_MD_fetch(NULL, hash_names[hash], NULL);
+	return key->md != NULL ? STATUS_OK : STATUS_CRYPTO;
 }
 
 /* Set what follows from a key that is there; or free one that is not. */

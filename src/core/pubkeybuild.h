@@ -12,13 +12,13 @@ struct PubKey
 {
 	PubKeyKind	kind;
 	PubKeyScheme scheme;
+	HashKind	hash;
 	bool		is_private;
 	size_t		signature_bytes;
 	EVP_PKEY   *pkey;
 
-	/* What is kept between signatures; the second half since the first use. */
-	EVP_MD	   *hash;			/* NULL for EdDSA */
-	EVP_MD_CTX *hash_context;
+	/* What is kept between signatures, all but the first since the first use. */
+	EVP_MD	   *md;				/* hash; NULL for EdDSA */
 	EVP_PKEY_CTX *verify;
 	EVP_PKEY_CTX *sign;
 	EVP_MD_CTX *ed_verify;
