@@ -51,8 +51,8 @@ typedef enum PubKeyScheme
 #define PUBKEY_RSA_NEW_BITS 3072
 
 /*
- * Largest e: 32 bits.  The cost of verifying grows with its length, nothing else
- * does, and no verifier is safer for it: 65537 is what everybody uses.
+ * Largest e: 32 bits.  Verifying takes time by its length, and a longer one makes
+ * nothing safer.  65537 is what everybody uses; other libraries stop here too.
  */
 #define PUBKEY_RSA_E_MAX_BYTES 4
 
