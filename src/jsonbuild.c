@@ -303,3 +303,36 @@ JsonTextToJsonb(const char *text, size_t length, const char *what)
 		ReportCoreError(status, what);
 	return JsonDocToJsonb(&doc);
 }
+
+/* Take the spaces out that JsonbToCString() puts between tokens: they would be hashed and sent each time. */
+static size_t
+Compact(char *json, size_t length)
+{
+	size_t		kept = 0;
+	bool		quoted = false;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		if (json[i] == ' ' && !quoted)
+			continue;
+		json[kept++] = json[i];
+		if (json[i] == '\\' && quoted && i + 1 < length)
+			json[kept++] = json[++i];
+		else if (json[i] == '"')
+			quoted = !quoted;
+	}
+	json[kept] = '\0';
+	return kept;
+}
+
+/* The text of a jsonb without those spaces. */
+char *
+JsonbToCompactText(Jsonb *jsonb, size_t *length)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	(void) JsonbToCString(&text, &jsonb->root, VARSIZE(jsonb));
+	*length = Compact(text.data, (size_t) text.len);
+	return text.data;
+}

@@ -19,4 +19,7 @@ extern Jsonb *JsonDocToJsonb(const JsonDoc *doc);
  */
 extern Jsonb *JsonTextToJsonb(const char *text, size_t length, const char *what);
 
+/* The text of a jsonb without the blanks between tokens. */
+extern char *JsonbToCompactText(Jsonb *jsonb, size_t *length);
+
 #endif							/* JSONBUILD_H */

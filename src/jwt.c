@@ -99,27 +99,6 @@ IssuedAt(Jsonb *claims, int64 now)
 	return seconds;
 }
 
-/* Take the spaces out that JsonbToCString() puts between tokens: they would be hashed and sent each time. */
-static size_t
-Compact(char *json, size_t length)
-{
-	size_t		kept = 0;
-	bool		quoted = false;
-
-	for (size_t i = 0; i < length; i++)
-	{
-		if (json[i] == ' ' && !quoted)
-			continue;
-		json[kept++] = json[i];
-		if (json[i] == '\\' && quoted && i + 1 < length)
-			json[kept++] = json[++i];
-		else if (json[i] == '"')
-			quoted = !quoted;
-	}
-	json[kept] = '\0';
-	return kept;
-}
-
 /* The claims with iss, aud, iat, exp and jti where they lack them. */
 static char *
 CompletePayload(Jsonb *claims, size_t *length)
@@ -132,8 +111,6 @@ CompletePayload(Jsonb *claims, size_t *length)
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	Jsonb	   *complete;
-	StringInfoData text;
 	bool		first = true;
 
 	if (!JB_ROOT_IS_OBJECT(claims))
@@ -164,11 +141,7 @@ CompletePayload(Jsonb *claims, size_t *length)
 	AddString(&builder, claims, "jti", jti);
 	Push(&builder, WJB_END_OBJECT, NULL);
 
-	complete = JsonbValueToJsonb(builder.result);
-	initStringInfo(&text);
-	(void) JsonbToCString(&text, &complete->root, VARSIZE(complete));
-	*length = Compact(text.data, (size_t) text.len);
-	return text.data;
+	return JsonbToCompactText(JsonbValueToJsonb(builder.result), length);
 }
 
 /*

@@ -44,6 +44,7 @@ static const char *const secret_names[] = {
 	"jws_",
 	"secret",
 	"aes_",
+	"one_time",
 	"webhook_",
 	"totp_",
 	"random_token",

@@ -108,18 +108,34 @@ FindKey(const JwsParts *parts, const Jwk **key, const char **alg)
 	return STATUS_OK;
 }
 
-/* Decode the payload into the static buffers and find the claims. */
+/* Parse a text into the static tokens; doc refers to the text. */
+Status
+TokenParse(const char *json, size_t length, VerifiedToken *out)
+{
+	out->payload_length = length;
+	return JsonParse(json, length, json_buffer, TOKEN_MAX_JSON_TOKENS, &out->doc);
+}
+
+/* Decode the payload into the static buffers. */
+Status
+TokenPayload(const JwsParts *parts, VerifiedToken *out)
+{
+	size_t		length;
+	Status		status;
+
+	status = JwsPayload(parts, payload_buffer, sizeof(payload_buffer) - 1, &length);
+	if (status != STATUS_OK)
+		return status;
+	payload_buffer[length] = '\0';
+	return TokenParse((const char *) payload_buffer, length, out);
+}
+
+/* The same, and find the claims. */
 static Status
 ReadPayload(const JwsParts *parts, VerifiedToken *out)
 {
-	Status		status;
+	Status		status = TokenPayload(parts, out);
 
-	status = JwsPayload(parts, payload_buffer, sizeof(payload_buffer) - 1, &out->payload_length);
-	if (status != STATUS_OK)
-		return status;
-	payload_buffer[out->payload_length] = '\0';
-	status = JsonParse((const char *) payload_buffer, out->payload_length,
-					   json_buffer, TOKEN_MAX_JSON_TOKENS, &out->doc);
 	if (status != STATUS_OK)
 		return status;
 	return ClaimsRead(&out->doc, &out->claims);

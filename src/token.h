@@ -8,6 +8,7 @@
 
 #include "core/claims.h"
 #include "core/json.h"
+#include "core/jws.h"
 #include "core/status.h"
 
 /* A token that verified; it points into static buffers, good until the next call. */
@@ -26,6 +27,13 @@ extern Status TokenVerify(const char *token, size_t length, VerifiedToken *out) 
 
 /* Decode the payload of a token that somebody else verified: parallel workers. */
 extern Status TokenRead(const char *token, size_t length, VerifiedToken *out) MUST_CHECK;
+
+/*
+ * Parse a JSON text, or the payload of a token, into static buffers; claims stay
+ * unread.  Throw nothing.
+ */
+extern Status TokenParse(const char *json, size_t length, VerifiedToken *out) MUST_CHECK;
+extern Status TokenPayload(const JwsParts *parts, VerifiedToken *out) MUST_CHECK;
 
 /* Judge the claims again: expiry, issuer, audience, role as they are configured now. */
 extern Status TokenJudge(const VerifiedToken *token) MUST_CHECK;

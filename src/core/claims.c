@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define CLAIMS_MAX_LEEWAY 60
-
 /* Bytes of the shortest and the longest name below. */
 #define NAME_MIN 3
 #define NAME_MAX 11
@@ -31,6 +29,7 @@ typedef struct ClaimRule
 	uint8_t		kind;			/* ClaimKind */
 	uint8_t		field;			/* offset in Claims of the index or the time */
 	uint8_t		has_field;		/* of a time: offset of its flag */
+	bool		ours;			/* not of RFC 7519 */
 } ClaimRule;
 
 /* Length and first three bytes: no two of our names agree in them. */
@@ -39,17 +38,19 @@ typedef struct ClaimRule
 	 (uint32_t) (uint8_t) (s)[1] << 8 | (uint8_t) (s)[2])
 
 #define RULE(name, kind) \
-	{#name, NAME_KEY(#name, sizeof(#name) - 1), kind, offsetof(Claims, name), 0}
+	{#name, NAME_KEY(#name, sizeof(#name) - 1), kind, offsetof(Claims, name), 0, false}
+#define RULE_OURS(name, kind) \
+	{#name, NAME_KEY(#name, sizeof(#name) - 1), kind, offsetof(Claims, name), 0, true}
 #define RULE_TIME(name) \
 	{#name, NAME_KEY(#name, sizeof(#name) - 1), CLAIM_TIME, \
-	 offsetof(Claims, name), offsetof(Claims, has_ ## name)}
+	 offsetof(Claims, name), offsetof(Claims, has_ ## name), false}
 
 /*
  * Every claim that we read, in the order in which our tokens have them: that of
  * jsonb, shorter names first.
  */
 static const ClaimRule rules[] = {
-	RULE(aal, CLAIM_STRING),
+	RULE_OURS(aal, CLAIM_STRING),
 	RULE(aud, CLAIM_AUDIENCE),
 	RULE_TIME(exp),
 	RULE_TIME(iat),
@@ -57,12 +58,12 @@ static const ClaimRule rules[] = {
 	RULE(jti, CLAIM_STRING),
 	RULE_TIME(nbf),
 	RULE(sub, CLAIM_STRING),
-	RULE(role, CLAIM_STRING),
-	RULE(email, CLAIM_STRING_OR_NULL),
-	RULE(unit_ids, CLAIM_STRINGS),
-	RULE(tenant_id, CLAIM_STRING_OR_NULL),
-	RULE(session_id, CLAIM_STRING),
-	RULE(tenant_role, CLAIM_STRING_OR_NULL),
+	RULE_OURS(role, CLAIM_STRING),
+	RULE_OURS(email, CLAIM_STRING_OR_NULL),
+	RULE_OURS(unit_ids, CLAIM_STRINGS),
+	RULE_OURS(tenant_id, CLAIM_STRING_OR_NULL),
+	RULE_OURS(session_id, CLAIM_STRING),
+	RULE_OURS(tenant_role, CLAIM_STRING_OR_NULL),
 };
 
 #define RULES (sizeof(rules) / sizeof(rules[0]))
@@ -160,9 +161,9 @@ ReadClaim(const JsonDoc *doc, const ClaimRule *rule, uint32_t value, Claims *cla
 	return STATUS_OK;
 }
 
-/* Read the claims.  On failure there are none. */
-Status
-ClaimsRead(const JsonDoc *doc, Claims *claims)
+/* Read the claims, of RFC 7519 alone or ours as well.  On failure there are none. */
+static Status
+Read(const JsonDoc *doc, bool ours, Claims *claims)
 {
 	const JsonToken *tokens = doc->tokens;
 	size_t		from = 0;
@@ -177,7 +178,7 @@ ClaimsRead(const JsonDoc *doc, Claims *claims)
 		const ClaimRule *rule = FindRule(doc, name, &from);
 		Status		status;
 
-		if (rule == NULL)
+		if (rule == NULL || (rule->ours && !ours))
 			continue;
 		status = ReadClaim(doc, rule, name + 1, claims);
 		if (status != STATUS_OK)
@@ -187,6 +188,20 @@ ClaimsRead(const JsonDoc *doc, Claims *claims)
 		}
 	}
 	return STATUS_OK;
+}
+
+/* Read the claims of a token of ours. */
+Status
+ClaimsRead(const JsonDoc *doc, Claims *claims)
+{
+	return Read(doc, true, claims);
+}
+
+/* Read the claims of any token. */
+Status
+ClaimsReadForeign(const JsonDoc *doc, Claims *claims)
+{
+	return Read(doc, false, claims);
 }
 
 /* a + b, or the nearest that 64 bits hold: a forged time must not wrap around. */
@@ -202,16 +217,21 @@ Add(int64_t a, int64_t b)
 
 /* exp - iat against the maximum, and whether they make sense together. */
 static Status
-CheckLifetime(const Claims *claims, int64_t max_lifetime)
+CheckLifetime(const Claims *claims, const ClaimsPolicy *policy)
 {
+	int64_t		max_lifetime = policy->max_lifetime;
+	int64_t		from = claims->iat;
+
 	if (claims->has_exp && claims->has_iat && claims->exp <= claims->iat)
 		return STATUS_CLAIM_TYPE;
 	if (max_lifetime == 0)
 		return STATUS_OK;
-	if (!claims->has_exp || !claims->has_iat)
+	if (!claims->has_exp || (!claims->has_iat && !policy->lifetime_from_now))
 		return STATUS_CLAIM_MISSING;
+	if (!claims->has_iat)
+		from = policy->now;
 	/* Not exp - iat: the sum is the one that Add() can bound. */
-	if (claims->exp > Add(claims->iat, max_lifetime))
+	if (claims->exp > Add(from, max_lifetime))
 		return STATUS_CLAIM_LIFETIME;
 	return STATUS_OK;
 }
@@ -230,26 +250,69 @@ HasAudience(const JsonDoc *doc, int aud, const char *audience)
 	return false;
 }
 
+/* Is a string token one of these texts? */
+static bool
+IsOneOf(const JsonDoc *doc, int token, const ClaimsTexts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		if (JsonStringIs(doc, token, texts->texts[i]))
+			return true;
+	return false;
+}
+
+/* Is one of these audiences among those of the token? */
+static bool
+HasOneOf(const JsonDoc *doc, int aud, const ClaimsTexts *audiences)
+{
+	for (size_t i = 0; i < audiences->count; i++)
+		if (HasAudience(doc, aud, audiences->texts[i]))
+			return true;
+	return false;
+}
+
+/* Does the token name an audience?  An empty array names nobody, as if there were none. */
+static bool
+NamesAudience(const JsonDoc *doc, const Claims *claims)
+{
+	return claims->aud >= 0 &&
+		(doc->tokens[claims->aud].type != JSON_ARRAY || doc->tokens[claims->aud].count > 0);
+}
+
 /* Issuer and audience, where the policy names them. */
 static Status
 CheckParties(const JsonDoc *doc, const Claims *claims, const ClaimsPolicy *policy)
 {
-	if (policy->issuer != NULL)
+	if (policy->issuer != NULL || policy->issuers.count > 0)
 	{
 		if (claims->iss < 0)
 			return STATUS_CLAIM_MISSING;
-		if (!JsonStringIs(doc, claims->iss, policy->issuer))
+		if (policy->issuer != NULL && !JsonStringIs(doc, claims->iss, policy->issuer))
+			return STATUS_CLAIM_ISSUER;
+		if (policy->issuers.count > 0 && !IsOneOf(doc, claims->iss, &policy->issuers))
 			return STATUS_CLAIM_ISSUER;
 	}
-	if (policy->audience != NULL)
+	if (policy->audience != NULL || policy->audiences.count > 0)
 	{
-		/* An empty array names nobody, as if there were none. */
-		if (claims->aud < 0 ||
-			(doc->tokens[claims->aud].type == JSON_ARRAY &&
-			 doc->tokens[claims->aud].count == 0))
-			return STATUS_CLAIM_MISSING;
-		if (!HasAudience(doc, claims->aud, policy->audience))
+		if (!NamesAudience(doc, claims))
+			return policy->audience_if_named ? STATUS_OK : STATUS_CLAIM_MISSING;
+		if (policy->audience != NULL && !HasAudience(doc, claims->aud, policy->audience))
 			return STATUS_CLAIM_AUDIENCE;
+		if (policy->audiences.count > 0 && !HasOneOf(doc, claims->aud, &policy->audiences))
+			return STATUS_CLAIM_AUDIENCE;
+	}
+	return STATUS_OK;
+}
+
+/* Claims that must be there; a null says nothing, and is as good as none. */
+static Status
+CheckRequired(const JsonDoc *doc, const ClaimsPolicy *policy)
+{
+	for (size_t i = 0; i < policy->required.count; i++)
+	{
+		int			value = JsonFind(doc, 0, policy->required.texts[i]);
+
+		if (value < 0 || doc->tokens[value].type == JSON_NULL)
+			return STATUS_CLAIM_MISSING;
 	}
 	return STATUS_OK;
 }
@@ -271,10 +334,12 @@ ClaimsCheck(const JsonDoc *doc, const Claims *claims, const ClaimsPolicy *policy
 
 	if (!claims->has_exp && !policy->allow_no_exp)
 		return STATUS_CLAIM_MISSING;
-	status = CheckLifetime(claims, policy->max_lifetime);
+	status = CheckLifetime(claims, policy);
 	if (status != STATUS_OK)
 		return status;
 	status = CheckParties(doc, claims, policy);
+	if (status == STATUS_OK)
+		status = CheckRequired(doc, policy);
 	if (status != STATUS_OK)
 		return status;
 

@@ -5,6 +5,7 @@
 #define CORE_CLAIMS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "json.h"
@@ -37,19 +38,40 @@ typedef struct Claims
 	bool		has_iat;
 } Claims;
 
+/* Longest leeway; a longer one is cut to it. */
+#define CLAIMS_MAX_LEEWAY 60
+
+/* Texts that a policy names. */
+typedef struct ClaimsTexts
+{
+	const char *const *texts;
+	size_t		count;
+} ClaimsTexts;
+
 /* What a token must satisfy.  A zeroed policy demands exp and nothing of iss and aud. */
 typedef struct ClaimsPolicy
 {
 	const char *issuer;			/* NULL: any, also none */
 	const char *audience;		/* NULL: any, also none */
+	ClaimsTexts issuers;		/* iss is one of them; none: any, also no iss */
+	ClaimsTexts audiences;		/* aud has one of them; none: any, also no aud */
+	bool		audience_if_named;	/* a token without aud is good all the same */
+	ClaimsTexts required;		/* claims that must be there and not null */
 	int64_t		now;			/* epoch seconds */
 	int			leeway;			/* seconds, for exp, nbf and iat; 0 to 60 */
 	int64_t		max_lifetime;	/* exp - iat at the most; needs iat; 0: unlimited */
+	bool		lifetime_from_now;	/* without iat, exp - now at the most */
 	bool		allow_no_exp;	/* accept a token without exp */
 } ClaimsPolicy;
 
 /* Find and type-check the claims of a payload whose token 0 must be an object. */
 extern Status ClaimsRead(const JsonDoc *doc, Claims *claims) MUST_CHECK;
+
+/*
+ * The same for a token that is not ours: only the claims of RFC 7519 are read,
+ * since role or email of another issuer may be anything.
+ */
+extern Status ClaimsReadForeign(const JsonDoc *doc, Claims *claims) MUST_CHECK;
 
 /* Judge them.  A time equal to exp is expired (RFC 7519 §4.1.4). */
 extern Status ClaimsCheck(const JsonDoc *doc, const Claims *claims, const ClaimsPolicy *policy) MUST_CHECK;
