@@ -20,6 +20,7 @@ DECLARE
 	attempts bigint;
 	tokens bigint;
 	sessions bigint;
+	used bigint;
 BEGIN
 	IF max IS NULL OR max NOT BETWEEN 1 AND 1000000 THEN
 		PERFORM auth._fail('22023', 'max must be from 1 to 1000000');
@@ -53,9 +54,18 @@ BEGIN
 			FOR UPDATE SKIP LOCKED));
 	GET DIAGNOSTICS tokens = ROW_COUNT;
 
-	RETURN jsonb_build_object('audit_sealed', sealed, 'login_attempts', attempts, 'refresh_tokens', tokens, 'sessions', sessions);
+	-- a day late: a clock that is set back must not make a token good again
+	DELETE FROM auth.revoked_tokens AS r
+		WHERE r.jti = ANY (ARRAY(
+			SELECT c.jti FROM auth.revoked_tokens AS c
+			WHERE c.expires_at < now_ - interval '1 day'
+			LIMIT max
+			FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS used = ROW_COUNT;
+
+	RETURN jsonb_build_object('audit_sealed', sealed, 'login_attempts', attempts, 'refresh_tokens', tokens, 'revoked_tokens', used, 'sessions', sessions);
 END
 $$;
-COMMENT ON FUNCTION auth.cleanup(integer) IS 'seals the audit trail and removes attempts, sessions and refresh tokens that are long over, up to so many rows each; returns the numbers';
+COMMENT ON FUNCTION auth.cleanup(integer) IS 'seals the audit trail and removes attempts, sessions, refresh tokens and used one-time tokens that are long over, up to so many rows each; returns the numbers';
 REVOKE ALL ON FUNCTION auth.cleanup(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.cleanup(integer) TO auth_admin;

@@ -26,6 +26,7 @@
 SQL_FUNCTION(intrex_auth_jwt_sign);
 SQL_FUNCTION(intrex_auth_jwt_verify);
 SQL_FUNCTION(intrex_auth_jwks);
+SQL_FUNCTION(intrex_auth_issuer);
 
 /* A time further from 1970 is refused when it is read: 2^53 - 1 seconds. */
 #define MAX_CLAIM_TIME INT64CONST(9007199254740991)
@@ -211,4 +212,11 @@ intrex_auth_jwks(PG_FUNCTION_ARGS)
 	result = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	SecureFree(text, length + 1);
 	PG_RETURN_JSONB_P(result);
+}
+
+/* SQL function: auth._issuer() returns text: iss of our tokens */
+Datum
+intrex_auth_issuer(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(TokenIssuer()));
 }

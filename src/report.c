@@ -16,6 +16,7 @@
 #include "report.h"
 
 SQL_FUNCTION(intrex_auth_report_event);
+SQL_FUNCTION(intrex_auth_raise_unauthenticated);
 
 /* SQLSTATE and hint of a status. */
 typedef struct StatusReport
@@ -231,4 +232,14 @@ intrex_auth_report_event(PG_FUNCTION_ARGS)
 
 	ReportSecurityEvent(event, reason);
 	PG_RETURN_VOID();
+}
+
+/* SQL function: auth._raise_unauthenticated(code text, detail text) returns void */
+Datum
+intrex_auth_raise_unauthenticated(PG_FUNCTION_ARGS)
+{
+	char	   *code = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *detail = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	ReportUnauthenticated(code, detail, NULL);
 }
