@@ -7,10 +7,11 @@ COMMENT ON FUNCTION auth.jwt_sign(jsonb) IS 'signs claims with the current key, 
 REVOKE ALL ON FUNCTION auth.jwt_sign(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.jwt_sign(jsonb) TO auth_admin;
 
+-- PARALLEL RESTRICTED: the claims hook, which it asks, may be anything.
 CREATE OR REPLACE FUNCTION auth.jwt_verify(token text) RETURNS jsonb
-	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'intrex_auth_jwt_verify';
-COMMENT ON FUNCTION auth.jwt_verify(text) IS 'the claims of a token that verifies by the key ring and the configured policy; raises 28000; does not look at the session';
+COMMENT ON FUNCTION auth.jwt_verify(text) IS 'the claims of a token that verifies by the key ring, the configured policy and the claims hook; raises 28000; does not look at the session';
 REVOKE ALL ON FUNCTION auth.jwt_verify(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.jwt_verify(text) TO auth_admin;
 

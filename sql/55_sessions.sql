@@ -177,11 +177,29 @@ CREATE OR REPLACE FUNCTION auth._grant_user(id uuid, email text, email_verified 
 COMMENT ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid[], boolean) IS 'the user in a grant; role is the one in the tenant';
 REVOKE ALL ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid[], boolean) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth._grant(user_id uuid, session_id uuid, tenant_id uuid, refresh_token text, not_after bigint DEFAULT NULL) RETURNS jsonb
+CREATE OR REPLACE FUNCTION auth._grant(user_id uuid, session_id uuid, tenant_id uuid, refresh_token text, not_after bigint DEFAULT NULL,
+		method text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_grant';
-COMMENT ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint) IS 'what a client gets: a signed access token, the refresh token unless NULL, and the user; not_after bounds exp (epoch seconds)';
-REVOKE ALL ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint, text) IS 'what a client gets: a signed access token, the refresh token unless NULL, and the user; not_after bounds exp (epoch seconds), method is for the claims hook (NULL: as the session began). {error} when that refuses';
+REVOKE ALL ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint, text) FROM PUBLIC;
+
+-- Nobody knows the tokens of a session that began for a grant that was refused.
+CREATE OR REPLACE FUNCTION auth._grant_refused(user_id uuid, session_id uuid, tenant_id uuid, began boolean, status integer, message text) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	answer CONSTANT jsonb := auth._turn_away('claims_hook', status, 'claims_hook_refused', message, NULL, user_id, tenant_id, session_id);
+BEGIN
+	IF began THEN
+		DELETE FROM auth.sessions AS s WHERE s.id = _grant_refused.session_id AND s.created_at >= transaction_timestamp();
+	END IF;
+	RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION auth._grant_refused(uuid, uuid, uuid, boolean, integer, text) IS 'the answer to a login or refresh that the claims hook refuses, with its audit row; a session that began for it is gone';
+REVOKE ALL ON FUNCTION auth._grant_refused(uuid, uuid, uuid, boolean, integer, text) FROM PUBLIC;
 
 -- At REPEATABLE READ a row that somebody else has written since raises 40001.  If
 -- what he wrote was a revocation, there is nothing left to do; if not, the error

@@ -23,6 +23,7 @@ DECLARE
 	stronger_hash text;
 	tenant uuid;
 	session record;
+	answer jsonb;
 BEGIN
 	IF problem IS NOT NULL THEN
 		RETURN auth._turn_away('login', 400, 'validation_failed', problem, email);
@@ -71,8 +72,11 @@ BEGIN
 	END IF;
 	tenant := coalesce(tenant_id, auth._choose_tenant(account.id));
 	session := auth._session_begin(account.id, tenant, 'password');
-	PERFORM auth._audit('login', 'success', NULL, account.id, tenant, session.session_id, address);
-	RETURN auth._grant(account.id, session.session_id, tenant, session.refresh_token);
+	answer := auth._grant(account.id, session.session_id, tenant, session.refresh_token);
+	IF NOT answer ? 'error' THEN
+		PERFORM auth._audit('login', 'success', NULL, account.id, tenant, session.session_id, address);
+	END IF;
+	RETURN answer;
 END
 $$;
 COMMENT ON FUNCTION auth_api.login(text, text, uuid) IS 'logs in by password: a grant in a new session; the tenant is the one named, else the one used last, else the default, else the only one';
@@ -99,6 +103,7 @@ DECLARE
 	session record;
 	refused text;
 	tenant uuid;
+	answer jsonb;
 BEGIN
 	IF coalesce(refresh_token, '') = '' THEN
 		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
@@ -144,8 +149,12 @@ BEGIN
 	END IF;
 	IF child.token_hash IS NOT NULL THEN
 		-- another tab, or an answer that was lost: the same successor
-		PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
-		RETURN auth._grant(session.user_id, presented.session_id, tenant, auth._refresh_successor(presented.salt, refresh_token));
+		answer := auth._grant(session.user_id, presented.session_id, tenant, auth._refresh_successor(presented.salt, refresh_token),
+			method => 'token_refresh');
+		IF NOT answer ? 'error' THEN
+			PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
+		END IF;
+		RETURN answer;
 	END IF;
 	-- NULL: something has changed since this began
 	RETURN coalesce(auth._refresh_rotate(refresh_token, tenant), auth._refresh_unusual(refresh_token, presented_at));

@@ -100,6 +100,7 @@ BEGIN
 		END IF;
 		IF NOT must_verify THEN
 			session := auth._session_begin(account, tenant, 'password');
+			-- the claims hook may refuse the login, not the account
 			PERFORM auth._audit('register', 'success', NULL, account, tenant, session.session_id, tried);
 			RETURN auth._grant(account, session.session_id, tenant, session.refresh_token);
 		END IF;
@@ -304,6 +305,8 @@ DECLARE
 	this CONSTANT uuid := auth.session_id();
 	not_after CONSTANT bigint := (auth.jwt() ->> 'exp')::bigint;
 	tenant CONSTANT uuid := tenant_id;
+	from_ CONSTANT uuid := auth.tenant_id();
+	answer jsonb;
 BEGIN
 	IF caller IS NULL THEN
 		RETURN auth._refuse('tenant_switch', 401, 'no_authorization', 'Authentication required');
@@ -315,13 +318,19 @@ BEGIN
 		RETURN auth._refuse('tenant_switch', 403, 'not_a_member', 'Not a member of this tenant', jsonb_build_object('target', tenant));
 	END IF;
 	-- with the session check off the token may outlive its session
-	UPDATE auth.sessions AS s SET tenant_id = tenant
-		WHERE s.id = this AND s.user_id = caller AND auth._session_state(this, caller, NULL) IS NULL;
+	PERFORM FROM auth.sessions AS s
+		WHERE s.id = this AND s.user_id = caller AND auth._session_state(this, caller, NULL) IS NULL
+		FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RETURN auth._refuse('tenant_switch', 404, 'session_not_found', 'Session not found');
 	END IF;
-	PERFORM auth._audit('tenant_switch', 'success', NULL, caller, tenant, this, NULL, jsonb_build_object('from', auth.tenant_id()));
-	RETURN auth._grant(caller, this, tenant, NULL, not_after);
+	-- what the claims hook refuses does not happen
+	answer := auth._grant(caller, this, tenant, NULL, not_after);
+	IF NOT answer ? 'error' THEN
+		UPDATE auth.sessions AS s SET tenant_id = tenant WHERE s.id = this;
+		PERFORM auth._audit('tenant_switch', 'success', NULL, caller, tenant, this, NULL, jsonb_build_object('from', from_));
+	END IF;
+	RETURN answer;
 END
 $$;
 COMMENT ON FUNCTION auth_api.switch_tenant(uuid) IS 'an access token for another tenant of the caller, as a grant without refresh_token: the one he has goes on';

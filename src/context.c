@@ -10,6 +10,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "claimshook.h"
 #include "compat.h"
 #include "identity.h"
 #include "jsonbuild.h"
@@ -82,7 +83,8 @@ intrex_auth_authenticate(PG_FUNCTION_ARGS)
 		ReportTokenError(STATUS_TOKEN_FORMAT);
 	IdentityAuthenticate(text_to_cstring(PG_GETARG_TEXT_PP(0)), &claims);
 	(void) IdentityGet();
-	if (claims.count > 0)
+	/* a hook may have verified other tokens, in the same buffers */
+	if (claims.count > 0 && !ClaimsHookIsSet())
 		PG_RETURN_JSONB_P(JsonDocToJsonb(&claims));
 	return ReturnClaims(fcinfo);
 }

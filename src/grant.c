@@ -1,7 +1,8 @@
 /*
  * src/grant.c: what a client gets: a signed access token, and who the user is.
  *
- * Depends on liveness.c, which reads the rows, on the key ring and on core/jws.
+ * Depends on liveness.c, which reads the rows, on the key ring, the claims hook and
+ * core/jws.
  * Written out as text, once per login and refresh: as jsonb functions in SQL it
  * cost more than the rest of a refresh together.
  */
@@ -9,13 +10,16 @@
 
 #include <time.h>
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
 
+#include "claimshook.h"
 #include "compat.h"
 #include "grant.h"
 #include "jsonbuild.h"
@@ -34,6 +38,9 @@ SQL_FUNCTION(intrex_auth_grant);
 #define PLATFORM_ROLE "auth_platform"
 #define USER_ROLE "authenticated"
 
+/* Bytes of claims with what the claims hook added: a request carries them each time. */
+#define HOOK_MAX_CLAIMS 8192
+
 /* What a grant tells. */
 typedef struct Facts
 {
@@ -41,6 +48,7 @@ typedef struct Facts
 	const SessionFacts *who;
 	int64		issued_at;
 	int64		ends_at;
+	const char *method;			/* NULL: as the session began */
 } Facts;
 
 /* Append a member's name. */
@@ -184,11 +192,64 @@ PutClaims(StringInfo json, const Facts *facts)
 	json->data[json->len - 1] = '}';
 }
 
-/* Append the access token: the claims, signed with the current key of the ring. */
-static void
-PutAccessToken(StringInfo json, const Facts *facts)
+/* How the session began: the method of the last element of amr. */
+static const char *
+SessionMethod(const SessionFacts *who)
 {
-	const Jwk  *key = KeyringCurrent(KEY_SIGN);
+	JsonToken	tokens[64];
+	JsonDoc		doc;
+	char	   *method = palloc(64);
+	int			last = -1;
+
+	if (who->amr == NULL ||
+		JsonParse(who->amr, strlen(who->amr), tokens, lengthof(tokens), &doc) != STATUS_OK ||
+		tokens[0].type != JSON_ARRAY)
+		return "unknown";
+	for (uint32 i = 1; i < tokens[0].next; i = tokens[i].next)
+		last = (int) i;
+	if (last < 0 ||
+		JsonString(&doc, JsonFind(&doc, last, "method"), method, 64, NULL) != STATUS_OK)
+		return "unknown";
+	return method;
+}
+
+/* Let the claims hook add to the claims; false when it refuses. */
+static bool
+AskHook(StringInfo claims, const Facts *facts, HookRefusal *refusal)
+{
+	char	   *user = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&facts->who->user)));
+	VerifiedToken read;
+	Jsonb	   *more;
+	size_t		length;
+	Status		status;
+
+	more = ClaimsHookIssue(user, JsonTextToJsonb(claims->data, claims->len, "claims"),
+						   facts->method != NULL ? facts->method : SessionMethod(facts->who), refusal);
+	if (more == NULL)
+		return false;
+	claims->data = JsonbToCompactText(more, &length);
+	claims->len = (int) length;
+
+	/* as it will be read: too deep or too large it would sign the user out */
+	status = TokenParse(claims->data, length, &read);
+	if (status == STATUS_OK && length > HOOK_MAX_CLAIMS)
+		status = STATUS_JSON_SIZE;
+	if (status != STATUS_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
+				 errmsg("claims hook \"%s\" added claims that no token can hold", setting_claims_hook),
+				 errdetail("%s (%s)", StatusText(status), StatusCode(status))));
+	return true;
+}
+
+/*
+ * Append the access token: the claims, signed with the current key of the ring;
+ * false when the claims hook refuses.
+ */
+static bool
+PutAccessToken(StringInfo json, const Facts *facts, HookRefusal *refusal)
+{
+	const Jwk  *key;
 	StringInfoData claims;
 	size_t		size;
 	size_t		length;
@@ -196,6 +257,9 @@ PutAccessToken(StringInfo json, const Facts *facts)
 
 	initStringInfo(&claims);
 	PutClaims(&claims, facts);
+	if (unlikely(ClaimsHookIsSet()) && !AskHook(&claims, facts, refusal))
+		return false;
+	key = KeyringCurrent(KEY_SIGN);
 	size = JwsSize(key, "JWT", claims.len);
 	if (size > JWS_MAX_BYTES)
 		ReportCoreError(STATUS_TOKEN_SIZE, "claims");
@@ -207,6 +271,39 @@ PutAccessToken(StringInfo json, const Facts *facts)
 	json->len += (int) length;
 	json->data[json->len] = '\0';
 	appendStringInfoString(json, "\",");
+	return true;
+}
+
+/*
+ * Leave the refusal to auth._grant_refused().  A session that began for this grant
+ * is one whose refresh token is at hand, and was not exchanged for another.
+ */
+static Jsonb *
+Refuse(const Facts *facts, bool began, const HookRefusal *refusal)
+{
+	Oid			types[] = {UUIDOID, UUIDOID, UUIDOID, BOOLOID, INT4OID, TEXTOID};
+	Datum		values[] = {
+		UUIDPGetDatum(&facts->who->user), UUIDPGetDatum(facts->session), UUIDPGetDatum(&facts->who->tenant),
+		BoolGetDatum(began), Int32GetDatum(refusal->status), CStringGetTextDatum(refusal->message)
+	};
+	FmgrInfo	function;
+	Datum		answer;
+
+	LOCAL_FCINFO(call, 6);
+
+	fmgr_info(LookupFuncName(list_make2(makeString("auth"), makeString("_grant_refused")),
+							 lengthof(types), types, false),
+			  &function);
+	InitFunctionCallInfoData(*call, &function, lengthof(types), InvalidOid, NULL, NULL);
+	for (size_t i = 0; i < lengthof(types); i++)
+	{
+		call->args[i].value = values[i];
+		call->args[i].isnull = i == 2 && !facts->who->has_tenant;
+	}
+	answer = FunctionCallInvoke(call);
+	if (call->isnull)
+		elog(ERROR, "auth._grant_refused() returned NULL");
+	return DatumGetJsonbP(answer);
 }
 
 /* Append the user, as auth._grant_user() in SQL does. */
@@ -229,9 +326,10 @@ PutUser(StringInfo json, const Facts *facts)
 /* Build a grant. */
 Jsonb *
 GrantBuild(const pg_uuid_t *session, const SessionFacts *who, const char *refresh_token,
-		   int64 not_after)
+		   int64 not_after, const char *method, bool *refused)
 {
-	Facts		facts = {.session = session, .who = who};
+	Facts		facts = {.session = session, .who = who, .method = method};
+	HookRefusal refusal;
 	struct timespec now;
 	StringInfoData json;
 
@@ -243,7 +341,9 @@ GrantBuild(const pg_uuid_t *session, const SessionFacts *who, const char *refres
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
-	PutAccessToken(&json, &facts);
+	*refused = !PutAccessToken(&json, &facts, &refusal);
+	if (*refused)
+		return Refuse(&facts, method == NULL && refresh_token != NULL, &refusal);
 	appendStringInfo(&json, "\"token_type\":\"bearer\",\"expires_in\":" INT64_FORMAT ",\"expires_at\":" INT64_FORMAT ",",
 					 facts.ends_at - facts.issued_at, facts.ends_at);
 	if (refresh_token != NULL)
@@ -255,15 +355,16 @@ GrantBuild(const pg_uuid_t *session, const SessionFacts *who, const char *refres
 
 /*
  * SQL function: auth._grant(user_id uuid, session_id uuid, tenant_id uuid,
- *                           refresh_token text, not_after bigint) returns jsonb
+ *                           refresh_token text, not_after bigint, method text) returns jsonb
  *
- * Tenant, refresh token and not_after (epoch seconds) may be NULL.
+ * Tenant, refresh token, not_after (epoch seconds) and method may be NULL.
  */
 Datum
 intrex_auth_grant(PG_FUNCTION_ARGS)
 {
 	SessionFacts who;
 	Liveness	liveness;
+	bool		refused;
 
 	LogGuardMark();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -279,5 +380,7 @@ intrex_auth_grant(PG_FUNCTION_ARGS)
 		ReportUnauthenticated(LivenessCode(liveness), LivenessText(liveness), NULL);
 	PG_RETURN_JSONB_P(GrantBuild(PG_GETARG_UUID_P(1), &who,
 								 PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)),
-								 PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4)));
+								 PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4),
+								 PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5)),
+								 &refused));
 }

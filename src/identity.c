@@ -5,9 +5,10 @@
  * user, membership) and guc.c, whose machinery gives transactions, savepoints, RESET,
  * DISCARD ALL and parallel workers the right identity without any code of ours.
  *
- * The stored value is "<local transaction id>:<token>", or POISONED_VALUE: guc.c
+ * The stored value is "<transaction>:<transaction>:<token>", or POISONED_VALUE: guc.c
  * hands that string to parallel workers, which so know in which of the leader's
- * transactions the token was set.  Nobody sees it: the show hook masks it.
+ * transactions (8 hexadecimal digits) the token was set, and in which the claims
+ * hook let it pass (0: in none).  Nobody sees it: the show hook masks it.
  */
 #include "postgres.h"
 
@@ -19,9 +20,11 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "claimshook.h"
 #include "compat.h"
 #include "identity.h"
 #include "identitybuild.h"
+#include "jsonbuild.h"
 #include "keyring.h"
 #include "livecache.h"
 #include "liveness.h"
@@ -37,6 +40,9 @@ SQL_FUNCTION(intrex_auth_identity_changed);
 #define TOKEN_SETTING "intrex_auth.token"
 #define POISONED_VALUE "poisoned"
 #define MASKED_VALUE "(hidden)"
+#define SET_AT 0
+#define JUDGED_AT 9
+#define TOKEN_AT 18				/* in the stored value */
 #define NIL_UUID "00000000-0000-0000-0000-000000000000"
 
 /* Why an identity does not hold. */
@@ -57,6 +63,26 @@ static bool defining_setting = false;
 
 /* Grows when rows that an identity rests on may have changed in this transaction. */
 static uint64 epoch = 1;
+
+/* Write a transaction into a stored value; colon included. */
+static void
+PutTransaction(char *out, LocalTransactionId transaction)
+{
+	for (int i = 7; i >= 0; i--, transaction >>= 4)
+		out[i] = "0123456789abcdef"[transaction & 15];
+	out[8] = ':';
+}
+
+/*
+ * The claims hook's word on a stored value is no longer good.  The value is changed
+ * in place: it is ours, and guc.c only hands it on.
+ */
+static void
+ForgetJudgement(const char *value)
+{
+	if (value != NULL && *value != '\0' && strcmp(value, POISONED_VALUE) != 0)
+		PutTransaction(unconstify(char *, value) + JUDGED_AT, InvalidLocalTransactionId);
+}
 
 /* Replace the value by another, wiping the token that it held. */
 static bool
@@ -128,16 +154,14 @@ Poison(char **newval, void **extra)
 static bool
 RestoreInWorker(char **newval, void **extra)
 {
-	unsigned long set_in;
-	char	   *token;
 	Identity   *identity;
 
-	if (strcmp(*newval, POISONED_VALUE) == 0)
+	if (strcmp(*newval, POISONED_VALUE) == 0 || strlen(*newval) < TOKEN_AT ||
+		IdentityRead(*newval + TOKEN_AT, &identity) != STATUS_OK)
 		return Poison(newval, extra);
-	set_in = strtoul(*newval, &token, 10);
-	if (*token != ':' || IdentityRead(token + 1, &identity) != STATUS_OK)
-		return Poison(newval, extra);
-	identity->set_in = (LocalTransactionId) set_in;
+	identity->set_in = (LocalTransactionId) strtoul(*newval + SET_AT, NULL, 16);
+	identity->judged_in = (LocalTransactionId) strtoul(*newval + JUDGED_AT, NULL, 16);
+	identity->judged_epoch = epoch;
 	*extra = identity;
 	return true;
 }
@@ -157,8 +181,7 @@ CheckToken(char **newval, void **extra, GucSource source)
 	LocalTransactionId set_in;
 	JsonDoc		ignored;
 	Status		status;
-	char		prefix[16];
-	int			prefix_length;
+	char		prefix[TOKEN_AT + 1] = "";
 
 	if (*newval == NULL || **newval == '\0')
 		return true;
@@ -192,8 +215,8 @@ CheckToken(char **newval, void **extra, GucSource source)
 	 * worker, a SET clause of a function sets it for what the worker does.
 	 */
 	set_in = defining_setting ? InvalidLocalTransactionId : LeaderTransaction();
-	prefix_length = pg_ultoa_n(set_in, prefix);
-	strcpy(prefix + prefix_length, ":");
+	PutTransaction(prefix + SET_AT, set_in);
+	PutTransaction(prefix + JUDGED_AT, InvalidLocalTransactionId);
 	identity = IdentityCopy(verified);
 	if (identity == NULL || !ReplaceValue(newval, prefix, *newval))
 	{
@@ -211,6 +234,9 @@ static void
 AssignToken(const char *newval, void *extra)
 {
 	current_identity = extra;
+	/* a value that comes back when a savepoint is rolled back is judged anew */
+	if (current_identity != NULL && current_identity->judged_epoch != epoch)
+		ForgetJudgement(newval);
 }
 
 /* Show hook: never give the token back. */
@@ -290,6 +316,46 @@ RaiseRefusal(Refusal refusal, Liveness liveness)
 	pg_unreachable();
 }
 
+/* Did the claims hook let it pass, in this transaction and with nothing changed since? */
+static bool
+IsJudged(const Identity *identity)
+{
+	if (IsParallelWorker())
+		return identity->judged_in == LeaderTransaction();
+	return identity->judged_in == ProcLxid(MyProc) && identity->judged_epoch == epoch &&
+		identity->judged_generation == SettingsGeneration();
+}
+
+/*
+ * Ask the claims hook about the identity; raises when it refuses.  In a worker
+ * nothing can be asked: the hook may be anything.
+ */
+static void
+AskHook(Identity *identity)
+{
+	JsonDoc		claims;
+
+	if (ClaimsHookIsRunning())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("claims hook \"%s\" must not ask who is asking", setting_claims_hook),
+				 errhint("It is given user_id and claims.")));
+	if (IsJudged(identity))
+		return;
+	if (IsParallelWorker())
+		ReportUnauthenticated("claims_hook_not_asked",
+							  "The claims hook was not asked about the token before the query began.",
+							  "Call auth.authenticate($1) before it.");
+	IdentityClaims(&claims);
+	ClaimsHookVerify(IdentitySubject(identity), JsonDocToJsonb(&claims));
+
+	/* after its own writes, which do not make it be asked again */
+	identity->judged_in = ProcLxid(MyProc);
+	identity->judged_epoch = epoch;
+	identity->judged_generation = SettingsGeneration();
+	PutTransaction(token_value + JUDGED_AT, identity->judged_in);
+}
+
 /* The identity of this transaction; raises when there is one that does not hold. */
 const Identity *
 IdentityGet(void)
@@ -302,10 +368,15 @@ IdentityGet(void)
 	refusal = Judge(current_identity, &liveness);
 	if (refusal != HOLDS)
 		RaiseRefusal(refusal, liveness);
+	if (unlikely(ClaimsHookIsSet()))
+		AskHook(current_identity);
 	return current_identity;
 }
 
-/* The identity, or NULL when there is none that holds. */
+/*
+ * The identity, or NULL when there is none that holds.  No SQL may run here, so one
+ * that the claims hook was not asked about counts as none.
+ */
 const Identity *
 IdentityTryGet(void)
 {
@@ -313,6 +384,8 @@ IdentityTryGet(void)
 
 	if (current_identity == NULL || !IsTransactionState() ||
 		Judge(current_identity, &liveness) != HOLDS)
+		return NULL;
+	if (unlikely(ClaimsHookIsSet()) && (ClaimsHookIsRunning() || !IsJudged(current_identity)))
 		return NULL;
 	return current_identity;
 }
@@ -324,7 +397,7 @@ IdentityTryGet(void)
 void
 IdentityClaims(JsonDoc *claims)
 {
-	const char *token = strchr(token_value, ':') + 1;
+	const char *token = token_value + TOKEN_AT;
 	VerifiedToken verified;
 
 	if (TokenRead(token, strlen(token), &verified) != STATUS_OK)
@@ -373,7 +446,10 @@ OnSubTransaction(SubXactEvent event, SubTransactionId mySubid,
 				 SubTransactionId parentSubid, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
 		epoch++;
+		ForgetJudgement(token_value);
+	}
 }
 
 /*
@@ -390,6 +466,7 @@ intrex_auth_identity_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("auth._identity_changed() is a trigger function")));
 	epoch++;
+	ForgetJudgement(token_value);
 	LivenessAnnounce();
 	PG_RETURN_POINTER(NULL);
 }

@@ -44,6 +44,9 @@ struct Identity
 	LocalTransactionId live_in; /* live in this transaction … */
 	uint64		live_epoch;		/* … and epoch */
 	Membership	membership;
+	LocalTransactionId judged_in;	/* let in by the claims hook in this transaction … */
+	uint64		judged_epoch;	/* … and epoch … */
+	uint64		judged_generation;	/* … and under these settings */
 };
 
 /* A copy that guc.c can free, or NULL. */

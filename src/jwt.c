@@ -12,6 +12,7 @@
 #include "utils/numeric.h"
 #include "utils/uuid.h"
 
+#include "claimshook.h"
 #include "compat.h"
 #include "jsonbuild.h"
 #include "keyring.h"
@@ -175,14 +176,16 @@ intrex_auth_jwt_sign(PG_FUNCTION_ARGS)
 /*
  * SQL function: auth.jwt_verify(token text) returns jsonb
  *
- * By the key ring and the configured claims policy; the session is not looked
- * at (auth.authenticate() does).
+ * By the key ring, the configured claims policy and the claims hook; the session is
+ * not looked at (auth.authenticate() does).
  */
 Datum
 intrex_auth_jwt_verify(PG_FUNCTION_ARGS)
 {
 	text	   *token = PG_GETARG_TEXT_PP(0);
 	VerifiedToken verified;
+	Jsonb	   *claims;
+	JsonbValue	user;
 	Status		status;
 
 	LogGuardMark();
@@ -191,7 +194,14 @@ intrex_auth_jwt_verify(PG_FUNCTION_ARGS)
 		ReportKeyringError();
 	if (status != STATUS_OK)
 		ReportTokenError(status);
-	PG_RETURN_JSONB_P(JsonDocToJsonb(&verified.doc));
+	claims = JsonDocToJsonb(&verified.doc);
+	if (unlikely(ClaimsHookIsSet()))
+	{
+		bool		named = getKeyJsonValueFromContainer(&claims->root, "sub", 3, &user) != NULL;
+
+		ClaimsHookVerify(named ? pnstrdup(user.val.string.val, user.val.string.len) : NULL, claims);
+	}
+	PG_RETURN_JSONB_P(claims);
 }
 
 /* SQL function: auth.jwks() returns jsonb: public keys only, fit for everybody */

@@ -317,12 +317,18 @@ TryWrite(Rotation *rotation)
 	return written;
 }
 
-/* The grant of a rotation that was written. */
-static Datum
-Grant(const Rotation *rotation)
+/*
+ * Write the rotation and give its grant, or give what the claims hook says against
+ * it and write nothing: the token then stays unused.  False where it was used before.
+ */
+static bool
+WriteAndGrant(Rotation *rotation, Jsonb **answer)
 {
-	return JsonbPGetDatum(GrantBuild(&rotation->session, &rotation->who, rotation->successor,
-									 PG_INT64_MAX));
+	bool		refused;
+
+	*answer = GrantBuild(&rotation->session, &rotation->who, rotation->successor,
+						 PG_INT64_MAX, "token_refresh", &refused);
+	return refused || TryWrite(rotation);
 }
 
 /*
@@ -361,12 +367,13 @@ intrex_auth_refresh(PG_FUNCTION_ARGS)
 {
 	TimestampTz presented_at = GetCurrentTimestamp();
 	Rotation	rotation;
+	Jsonb	   *answer;
 
 	LogGuardMark();
 	if (!PG_ARGISNULL(0) &&
 		Prepare(&rotation, PG_GETARG_TEXT_PP(0), false, NULL) &&
-		TryWrite(&rotation))
-		return Grant(&rotation);
+		WriteAndGrant(&rotation, &answer))
+		PG_RETURN_JSONB_P(answer);
 	return CallUnusual(fcinfo->args[0], presented_at);
 }
 
@@ -380,11 +387,12 @@ Datum
 intrex_auth_refresh_rotate(PG_FUNCTION_ARGS)
 {
 	Rotation	rotation;
+	Jsonb	   *answer;
 
 	LogGuardMark();
 	if (!PG_ARGISNULL(0) &&
 		Prepare(&rotation, PG_GETARG_TEXT_PP(0), true, PG_ARGISNULL(1) ? NULL : PG_GETARG_UUID_P(1)) &&
-		TryWrite(&rotation))
-		return Grant(&rotation);
+		WriteAndGrant(&rotation, &answer))
+		PG_RETURN_JSONB_P(answer);
 	PG_RETURN_NULL();
 }

@@ -81,6 +81,20 @@ bool		setting_session_check = true;
 bool		setting_session_token = false;
 
 /*
+ * A function (jsonb) RETURNS jsonb, as schema.name, that is asked at each login and
+ * refresh (it may add claims, or refuse) and, once per transaction, about each token
+ * that verifies (it may refuse).  It runs as auth_owner and decides who is let in:
+ * one that fails, hangs or is missing lets nobody in.  Empty: there is none.
+ */
+char	   *setting_claims_hook;
+
+/*
+ * How long the hook may take.  Every transaction with a token waits for it, so
+ * what it can take from the database is this, times the connections.
+ */
+int			setting_claims_hook_timeout = 2000;
+
+/*
  * How long a refresh token can be used; each use issues a new one with the full
  * time.  So this is also how long a session survives without activity.
  */
@@ -281,6 +295,16 @@ SettingsInit(void)
 				  "Accepts a token that was set in an earlier transaction.",
 				  "Never turn it on behind a transaction pooler: a token left over would serve the next client.",
 				  &setting_session_token);
+	DefineCustomStringVariable("intrex_auth.claims_hook",
+							   "Sets the function that is asked about tokens, as schema.function.",
+							   "It may add claims and refuse tokens; it runs as auth_owner. While it fails, nobody is let in.",
+							   &setting_claims_hook,
+							   "",	/* boot value */
+							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);
+	DefineInteger("intrex_auth.claims_hook_timeout",
+				  "Sets how long the claims hook may take.",
+				  "From 1 millisecond to a minute.",
+				  &setting_claims_hook_timeout, 1, 60000, GUC_UNIT_MS);
 	DefineInteger("intrex_auth.refresh_token_lifetime",
 				  "Sets the lifetime of a refresh token.",
 				  "Each use issues a new one, so this is how long a session lasts without activity.",

@@ -15,6 +15,8 @@ extern int	setting_access_token_lifetime;	/* seconds */
 extern int	setting_max_token_lifetime; /* seconds */
 extern bool setting_session_check;
 extern bool setting_session_token;
+extern char *setting_claims_hook;
+extern int	setting_claims_hook_timeout;	/* milliseconds */
 
 /* sessions */
 extern int	setting_refresh_token_lifetime; /* seconds */
