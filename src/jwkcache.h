@@ -8,10 +8,6 @@
 
 #include "core/jwk.h"
 
-#ifndef JWKSET_VERIFIERS
-#define JWKSET_VERIFIERS 2
-#endif
-
 /*
  * The parsed set (or bare key) of a jsonb argument: for signing (flags 0), or
  * for verifying, where a private part of an asymmetric key is refused.  It is
