@@ -174,6 +174,12 @@ JwkCacheGet(Datum jwks, int flags, const char *what)
 		SecureWipe(VARDATA(jsonb), VARSIZE(jsonb) - VARHDRSZ);
 		pfree(jsonb);
 	}
+	/* the hint for this one is about the ring */
+	if (status == STATUS_KEY_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s", what),
+				 errdetail("It has no key. (%s)", StatusCode(status))));
 	if (status != STATUS_OK)
 		ReportCoreError(status, what);
 	return set;
