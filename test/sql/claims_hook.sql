@@ -223,7 +223,7 @@ SELECT answers('{"claims": {}}', '{"decision": "continue"}') \g /dev/null
 SELECT force_parallel('on') \g /dev/null
 BEGIN;
 SELECT is(attempt(:'anna'), 'accepted', 'asked in the leader');
-SELECT is(try(format('SELECT backend() <> %s AND auth.uid() = id(''anna'')', :leader)), 'true', 'a worker knows');
+SELECT is(try(format('SELECT backend() <> %s AND auth.uid() = %L', :leader, id('anna'))), 'true', 'a worker knows');
 SELECT is(sees(), 'north 3', 'and sees');
 COMMIT;
 SELECT set_config('context_test.leader', :'leader', false) \g /dev/null
