@@ -70,6 +70,10 @@ DECLARE
 	-- no token is no token, not one that nobody looked at
 	claims CONSTANT jsonb := auth._one_time_verify(coalesce(token, ''), coalesce(kind, ''));
 BEGIN
+	-- whoever tries a used one again and again leaves no dead rows
+	IF EXISTS (SELECT FROM auth.revoked_tokens AS r WHERE r.jti = (claims ->> 'jti')::uuid) THEN
+		PERFORM auth._raise_unauthenticated('token_already_used', 'The token has been used.');
+	END IF;
 	PERFORM auth._make_durable();
 	INSERT INTO auth.revoked_tokens (jti, kind, expires_at)
 		VALUES ((claims ->> 'jti')::uuid, one_time_consume.kind, to_timestamp((claims ->> 'exp')::bigint));

@@ -41,7 +41,7 @@ RefuseAnswer(const char *detail)
 
 /* A member of an object, or NULL. */
 static JsonbValue *
-Member(JsonbContainer *object, const char *name, JsonbValue *value)
+Member(JsonbContainer * object, const char *name, JsonbValue *value)
 {
 	return getKeyJsonValueFromContainer(object, name, strlen(name), value);
 }
@@ -63,11 +63,11 @@ IsText(const JsonbValue *value, const char *text)
 
 /* The message of an answer; a sentence of ours when it gives none. */
 static char *
-Message(JsonbContainer *object)
+Message(JsonbContainer * object)
 {
 	JsonbValue	value;
 
-	if (Member(object, "message", &value) == NULL || value.type == jbvNull)
+	if (Member (object, "message", &value) == NULL || value.type == jbvNull)
 		return pstrdup("The claims hook refused the token.");
 	if (value.type != jbvString || value.val.string.len < 1 || value.val.string.len > MESSAGE_MAX)
 		RefuseAnswer("The message must be a string of 1 to 1000 bytes.");
@@ -82,12 +82,12 @@ ReadError(Jsonb *answer, HookRefusal *refusal)
 	JsonbValue	code;
 	Datum		number;
 
-	if (Member(&answer->root, "error", &error) == NULL)
+	if (Member (&answer->root, "error", &error) == NULL)
 		return false;
 	if (!IsObject(&error))
 		RefuseAnswer("The member error must be an object with http_code and message.");
 	refusal->status = 403;
-	if (Member(error.val.binary.data, "http_code", &code) != NULL)
+	if (Member (error.val.binary.data, "http_code", &code) != NULL)
 	{
 		if (code.type != jbvNumeric)
 			RefuseAnswer("http_code must be an integer from 400 to 499.");
@@ -141,7 +141,7 @@ Ask(Jsonb *event)
 
 /* A fixed claim must be as it was; one that is left out stays as it was. */
 static void
-CheckFixed(Jsonb *claims, JsonbContainer *answered)
+CheckFixed(Jsonb *claims, JsonbContainer * answered)
 {
 	for (size_t i = 0; i < lengthof(fixed_claims); i++)
 	{
@@ -149,9 +149,10 @@ CheckFixed(Jsonb *claims, JsonbContainer *answered)
 		JsonbValue	after;
 		bool		was_there;
 
-		if (Member(answered, fixed_claims[i], &after) == NULL)
+		if (Member (answered, fixed_claims[i], &after) == NULL)
 			continue;
-		was_there = Member(&claims->root, fixed_claims[i], &before) != NULL;
+		was_there = Member (&claims->root, fixed_claims[i], &before) != NULL;
+
 		if (!was_there ||
 			compareJsonbContainers(&JsonbValueToJsonb(&before)->root,
 								   &JsonbValueToJsonb(&after)->root) != 0)
@@ -172,7 +173,7 @@ ClaimsHookIssue(const char *user_id, Jsonb *claims, const char *method, HookRefu
 
 	if (ReadError(answer, refusal))
 		return NULL;
-	if (Member(&answer->root, "claims", &answered) == NULL || !IsObject(&answered))
+	if (Member (&answer->root, "claims", &answered) == NULL || !IsObject(&answered))
 		RefuseAnswer("It has neither claims, an object, nor error.");
 	CheckFixed(claims, answered.val.binary.data);
 	/* ours win: what compares as equal, such as 1 and 1.0, need not read as equal */
@@ -190,7 +191,7 @@ ClaimsHookVerify(const char *user_id, Jsonb *claims)
 
 	if (ReadError(answer, &refusal))
 		ReportUnauthenticated(REFUSED, refusal.message, NULL);
-	if (Member(&answer->root, "decision", &decision) == NULL)
+	if (Member (&answer->root, "decision", &decision) == NULL)
 		RefuseAnswer("It has neither decision nor error.");
 	if (IsText(&decision, "continue"))
 		return;

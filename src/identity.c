@@ -5,10 +5,7 @@
  * user, membership) and guc.c, whose machinery gives transactions, savepoints, RESET,
  * DISCARD ALL and parallel workers the right identity without any code of ours.
  *
- * The stored value is "<transaction>:<transaction>:<token>", or POISONED_VALUE: guc.c
- * hands that string to parallel workers, which so know in which of the leader's
- * transactions (8 hexadecimal digits) the token was set, and in which the claims
- * hook let it pass (0: in none).  Nobody sees it: the show hook masks it.
+ * What guc.c keeps as the value is in tokenvalue.h.
  */
 #include "postgres.h"
 
@@ -31,18 +28,14 @@
 #include "report.h"
 #include "settings.h"
 #include "token.h"
+#include "tokenvalue.h"
 
 #include "core/jws.h"
-#include "core/mem.h"
 
 SQL_FUNCTION(intrex_auth_identity_changed);
 
 #define TOKEN_SETTING "intrex_auth.token"
-#define POISONED_VALUE "poisoned"
 #define MASKED_VALUE "(hidden)"
-#define SET_AT 0
-#define JUDGED_AT 9
-#define TOKEN_AT 18				/* in the stored value */
 #define NIL_UUID "00000000-0000-0000-0000-000000000000"
 
 /* Why an identity does not hold. */
@@ -63,44 +56,6 @@ static bool defining_setting = false;
 
 /* Grows when rows that an identity rests on may have changed in this transaction. */
 static uint64 epoch = 1;
-
-/* Write a transaction into a stored value; colon included. */
-static void
-PutTransaction(char *out, LocalTransactionId transaction)
-{
-	for (int i = 7; i >= 0; i--, transaction >>= 4)
-		out[i] = "0123456789abcdef"[transaction & 15];
-	out[8] = ':';
-}
-
-/*
- * The claims hook's word on a stored value is no longer good.  The value is changed
- * in place: it is ours, and guc.c only hands it on.
- */
-static void
-ForgetJudgement(const char *value)
-{
-	if (value != NULL && *value != '\0' && strcmp(value, POISONED_VALUE) != 0)
-		PutTransaction(unconstify(char *, value) + JUDGED_AT, InvalidLocalTransactionId);
-}
-
-/* Replace the value by another, wiping the token that it held. */
-static bool
-ReplaceValue(char **newval, const char *prefix, const char *token)
-{
-	size_t		prefix_length = strlen(prefix);
-	size_t		token_length = strlen(token);
-	char	   *value = GucMalloc(prefix_length + token_length + 1);
-
-	if (value == NULL)
-		return false;
-	memcpy(value, prefix, prefix_length);
-	memcpy(value + prefix_length, token, token_length + 1);
-	SecureWipe(*newval, strlen(*newval));
-	GucFree(*newval);
-	*newval = value;
-	return true;
-}
 
 /* The transaction that the leader is in (our own, outside of parallel workers). */
 static LocalTransactionId
@@ -134,7 +89,7 @@ Poison(char **newval, void **extra)
 {
 	Identity   *identity = GucMalloc(sizeof(Identity));
 
-	if (identity == NULL || !ReplaceValue(newval, POISONED_VALUE, ""))
+	if (identity == NULL || !TokenValuePoison(newval))
 	{
 		GucFree(identity);
 		WordRefusal(STATUS_MEMORY);
@@ -154,13 +109,16 @@ Poison(char **newval, void **extra)
 static bool
 RestoreInWorker(char **newval, void **extra)
 {
+	LocalTransactionId set_in;
+	LocalTransactionId judged_in;
+	const char *token;
 	Identity   *identity;
 
-	if (strcmp(*newval, POISONED_VALUE) == 0 || strlen(*newval) < TOKEN_AT ||
-		IdentityRead(*newval + TOKEN_AT, &identity) != STATUS_OK)
+	if (!TokenValueRead(*newval, &set_in, &judged_in, &token) ||
+		IdentityRead(token, &identity) != STATUS_OK)
 		return Poison(newval, extra);
-	identity->set_in = (LocalTransactionId) strtoul(*newval + SET_AT, NULL, 16);
-	identity->judged_in = (LocalTransactionId) strtoul(*newval + JUDGED_AT, NULL, 16);
+	identity->set_in = set_in;
+	identity->judged_in = judged_in;
 	identity->judged_epoch = epoch;
 	*extra = identity;
 	return true;
@@ -181,7 +139,6 @@ CheckToken(char **newval, void **extra, GucSource source)
 	LocalTransactionId set_in;
 	JsonDoc		ignored;
 	Status		status;
-	char		prefix[TOKEN_AT + 1] = "";
 
 	if (*newval == NULL || **newval == '\0')
 		return true;
@@ -215,10 +172,8 @@ CheckToken(char **newval, void **extra, GucSource source)
 	 * worker, a SET clause of a function sets it for what the worker does.
 	 */
 	set_in = defining_setting ? InvalidLocalTransactionId : LeaderTransaction();
-	PutTransaction(prefix + SET_AT, set_in);
-	PutTransaction(prefix + JUDGED_AT, InvalidLocalTransactionId);
 	identity = IdentityCopy(verified);
-	if (identity == NULL || !ReplaceValue(newval, prefix, *newval))
+	if (identity == NULL || !TokenValueSet(newval, set_in, *newval))
 	{
 		GucFree(identity);
 		WordRefusal(STATUS_MEMORY);
@@ -236,7 +191,7 @@ AssignToken(const char *newval, void *extra)
 	current_identity = extra;
 	/* a value that comes back when a savepoint is rolled back is judged anew */
 	if (current_identity != NULL && current_identity->judged_epoch != epoch)
-		ForgetJudgement(newval);
+		TokenValueUnjudged(newval);
 }
 
 /* Show hook: never give the token back. */
@@ -353,7 +308,7 @@ AskHook(Identity *identity)
 	identity->judged_in = ProcLxid(MyProc);
 	identity->judged_epoch = epoch;
 	identity->judged_generation = SettingsGeneration();
-	PutTransaction(token_value + JUDGED_AT, identity->judged_in);
+	TokenValueJudged(token_value, identity->judged_in);
 }
 
 /* The identity of this transaction; raises when there is one that does not hold. */
@@ -397,7 +352,7 @@ IdentityTryGet(void)
 void
 IdentityClaims(JsonDoc *claims)
 {
-	const char *token = token_value + TOKEN_AT;
+	const char *token = TokenValueToken(token_value);
 	VerifiedToken verified;
 
 	if (TokenRead(token, strlen(token), &verified) != STATUS_OK)
@@ -448,7 +403,7 @@ OnSubTransaction(SubXactEvent event, SubTransactionId mySubid,
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		epoch++;
-		ForgetJudgement(token_value);
+		TokenValueUnjudged(token_value);
 	}
 }
 
@@ -466,7 +421,7 @@ intrex_auth_identity_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("auth._identity_changed() is a trigger function")));
 	epoch++;
-	ForgetJudgement(token_value);
+	TokenValueUnjudged(token_value);
 	LivenessAnnounce();
 	PG_RETURN_POINTER(NULL);
 }

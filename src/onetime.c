@@ -182,4 +182,3 @@ intrex_auth_one_time_verify(PG_FUNCTION_ARGS)
 		ReportTokenError(status);
 	PG_RETURN_JSONB_P(JsonDocToJsonb(&verified.doc));
 }
-

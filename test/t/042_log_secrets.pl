@@ -103,6 +103,10 @@ for my $mode ('extended', 'prepared')
 		[ 'secret_encrypt',      q{SELECT auth.secret_encrypt(:secret::text, 'context')} ],
 		[ 'secret_decrypt',      q{SELECT auth.secret_decrypt(auth.secret_encrypt(:secret::text, 'context'), 'context')} ],
 		[ 'jwt_verify',          q{SELECT auth.jwt_verify(:secret::text)} ],
+		[ 'jwt_verify by a key', q{SELECT auth.jwt_verify(:secret::text, '{"kty":"oct","alg":"HS256","k":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}')} ],
+		[ 'jwt_sign by a key',   q{SELECT auth.jwt_sign('{}', jsonb_build_object('kty', 'oct', 'alg', 'HS256', 'k', :secret::text))} ],
+		[ 'jws_verify',          q{SELECT auth.jws_verify('x', jsonb_build_object('kty', 'oct', 'alg', 'HS256', 'k', :secret::text))} ],
+		[ 'one_time_consume',    q{SELECT auth.one_time_consume(:secret::text, 'reset')} ],
 		[ 'key_import',          q{SELECT auth.key_import('JWT_SECRET', 'thirty-two characters, at least ' || :secret::text)} ],
 	  );
 

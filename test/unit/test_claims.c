@@ -403,6 +403,80 @@ TestZeroPolicy(void)
 				 "without exp nothing passes");
 }
 
+/* Judge a payload of another issuer by a policy. */
+static Status
+JudgeForeign(const char *text, const ClaimsPolicy *policy)
+{
+	Claims		claims;
+	JsonDoc		doc;
+	Status		status;
+
+	if (JsonParse(text, strlen(text), tokens, TOKENS, &doc) != STATUS_OK)
+		return STATUS_COUNT;
+	status = ClaimsReadForeign(&doc, &claims);
+	if (status == STATUS_OK)
+		status = ClaimsCheck(&doc, &claims, policy);
+	return status;
+}
+
+/* Claims that are ours are nobody else's business; those of RFC 7519 are. */
+static void
+TestForeign(void)
+{
+	ClaimsPolicy policy = {.now = NOW};
+
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"role\":[1],\"aal\":2,\"email\":{},\"unit_ids\":\"x\","
+							  "\"tenant_id\":0,\"session_id\":null,\"tenant_role\":false}", &policy),
+				 STATUS_OK, "ours may be anything");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"iss\":1}", &policy), STATUS_CLAIM_TYPE, "iss may not");
+	CHECK_STATUS(JudgeForeign("{\"exp\":\"1760000001\"}", &policy), STATUS_CLAIM_TYPE, "nor exp");
+	CHECK_STATUS(JudgeForeign("[]", &policy), STATUS_TOKEN_PAYLOAD, "an array is no payload");
+}
+
+/* Several issuers and audiences, required claims. */
+static void
+TestLists(void)
+{
+	static const char *const ab[] = {"a", "b"};
+	ClaimsPolicy issuers = {.now = NOW, .issuers = {ab, 2}};
+	ClaimsPolicy audiences = {.now = NOW, .audiences = {ab, 2}};
+	ClaimsPolicy named = {.now = NOW, .audiences = {ab, 2}, .audience_if_named = true};
+	ClaimsPolicy required = {.now = NOW, .required = {ab, 2}};
+
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"iss\":\"b\"}", &issuers), STATUS_OK, "one of the issuers");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"iss\":\"c\"}", &issuers), STATUS_CLAIM_ISSUER, "another issuer");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001}", &issuers), STATUS_CLAIM_MISSING, "no issuer");
+
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"aud\":\"b\"}", &audiences), STATUS_OK, "one of the audiences");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"aud\":[\"c\",\"a\"]}", &audiences), STATUS_OK, "one of each");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"aud\":[\"c\"]}", &audiences), STATUS_CLAIM_AUDIENCE, "another audience");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"aud\":[]}", &audiences), STATUS_CLAIM_MISSING, "nobody");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001}", &audiences), STATUS_CLAIM_MISSING, "no audience");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001}", &named), STATUS_OK, "no audience where none need be");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"aud\":[]}", &named), STATUS_OK, "nobody there");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"aud\":\"c\"}", &named), STATUS_CLAIM_AUDIENCE, "another there");
+
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"a\":0,\"\\u0062\":\"\"}", &required), STATUS_OK, "both are there");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"a\":0}", &required), STATUS_CLAIM_MISSING, "one is not");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"a\":0,\"b\":null}", &required), STATUS_CLAIM_MISSING, "one is null");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000001,\"a\":{\"b\":1}}", &required), STATUS_CLAIM_MISSING, "one is elsewhere");
+}
+
+/* Without iat the lifetime counts from now, where that is asked for. */
+static void
+TestLifetimeFromNow(void)
+{
+	ClaimsPolicy strict = {.now = NOW, .max_lifetime = 100};
+	ClaimsPolicy from_now = {.now = NOW, .max_lifetime = 100, .lifetime_from_now = true};
+
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000100}", &strict), STATUS_CLAIM_MISSING, "iat is needed");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000100}", &from_now), STATUS_OK, "it is not");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000101}", &from_now), STATUS_CLAIM_LIFETIME, "but the end is bounded");
+	CHECK_STATUS(JudgeForeign("{\"exp\":1760000050,\"iat\":1759999949}", &from_now), STATUS_CLAIM_LIFETIME, "with iat it counts from there");
+	CHECK_STATUS(JudgeForeign("{\"exp\":9007199254740991}", &from_now), STATUS_CLAIM_LIFETIME, "the last time that there is");
+	CHECK_STATUS(JudgeForeign("{}", &from_now), STATUS_CLAIM_MISSING, "exp is needed all the same");
+}
+
 int
 main(void)
 {
@@ -414,5 +488,8 @@ main(void)
 	TestLifetime();
 	TestParties();
 	TestZeroPolicy();
+	TestForeign();
+	TestLists();
+	TestLifetimeFromNow();
 	return UnitEnd();
 }
