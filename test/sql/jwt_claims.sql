@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(PLAN);
+SELECT plan(227);
 
 -- claims with raw text put before them, and with changes
 CREATE FUNCTION raw(text) RETURNS text LANGUAGE sql STABLE RETURN jwt(forge(claims(raw => $1 || ',')), public('HS256'));

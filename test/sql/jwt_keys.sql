@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(PLAN);
+SELECT plan(207);
 
 -- keys to verify by
 CREATE FUNCTION key(jwks jsonb, name text DEFAULT 'HS256') RETURNS text LANGUAGE sql STABLE

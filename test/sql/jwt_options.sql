@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(PLAN);
+SELECT plan(138);
 
 CREATE FUNCTION asked(claims jsonb, options jsonb DEFAULT '{}', without text[] DEFAULT '{}', typ text DEFAULT NULL) RETURNS text LANGUAGE sql STABLE
 	RETURN jwt(forge(claims(claims, without), '{"alg":"HS256"' || coalesce(format(',"typ":"%s"}', typ), '}')), public('HS256'), options);

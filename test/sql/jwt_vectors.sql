@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(PLAN);
+SELECT plan(8);
 
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set signature_file :abs_srcdir '/vectors/json_web_signature.txt'
