@@ -146,11 +146,11 @@ FindHook(Oid *role)
 				   "CREATE EXTENSION intrex_auth makes it.");
 	if (owner != *role && !superuser_arg(owner))
 		RefuseHook(ERRCODE_INSUFFICIENT_PRIVILEGE, "It belongs neither to auth_owner nor to a superuser.",
-				   "ALTER FUNCTION â140¦ OWNER TO auth_owner, if its code is to be trusted.");
+				   "ALTER FUNCTION ... OWNER TO auth_owner, if its code is to be trusted.");
 	if (!DatumGetBool(DirectFunctionCall3(has_function_privilege_id_id, ObjectIdGetDatum(*role),
 										  ObjectIdGetDatum(function), CStringGetTextDatum("EXECUTE"))))
 		RefuseHook(ERRCODE_INSUFFICIENT_PRIVILEGE, "auth_owner may not execute it.",
-				   "GRANT EXECUTE ON FUNCTION â140¦ TO auth_owner.");
+				   "GRANT EXECUTE ON FUNCTION ... TO auth_owner.");
 	return function;
 }
 
