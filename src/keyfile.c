@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -15,6 +16,8 @@
 
 #include "core/jwk.h"
 #include "core/mem.h"
+
+#define FRESH_SECONDS 3
 
 /* The stamp of a file. */
 static FileStamp
@@ -50,9 +53,12 @@ IsPrivate(const struct stat *st)
 		(st->st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
-/* Read length bytes, whatever the kernel hands out at once. */
+/*
+ * Read up to length bytes, whatever the kernel hands out at once.  Fewer when
+ * somebody is writing the file anew in place: what there is does not parse.
+ */
 static bool
-ReadAll(int fd, char *buffer, size_t length)
+ReadAll(int fd, char *buffer, size_t length, size_t *got)
 {
 	size_t		done = 0;
 
@@ -62,11 +68,29 @@ ReadAll(int fd, char *buffer, size_t length)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n < 0)
 			return false;
+		if (n == 0)
+			break;
 		done += (size_t) n;
 	}
+	*got = done;
 	return true;
+}
+
+/*
+ * Could a later version have the same stamp?  The times of a file grow in steps
+ * of the kernel's tick, of a second or two on some file systems, and its inode
+ * may be used again at once.  So a file changed just now is not told from its
+ * successors by them.  Clocks that were set back make every file new.
+ */
+static bool
+IsFresh(const FileStamp *stamp)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec - stamp->changed.tv_sec < FRESH_SECONDS;
 }
 
 /*
@@ -82,6 +106,7 @@ KeyFileRead(const char *path, FileStamp *stamp, char **text, size_t *length)
 	struct stat st;
 	FileStamp	seen;
 	FileStamp	after;
+	size_t		got = 0;
 	int			fd;
 	int			saved_errno = 0;
 
@@ -112,23 +137,23 @@ KeyFileRead(const char *path, FileStamp *stamp, char **text, size_t *length)
 
 		if (buffer == NULL)
 			saved_errno = ENOMEM;
-		else if (!ReadAll(fd, buffer, size))
+		else if (!ReadAll(fd, buffer, size, &got))
 		{
 			saved_errno = errno;
 			SecureFree(buffer, size + 1);
 		}
 		else
 		{
-			buffer[size] = '\0';
+			buffer[got] = '\0';
 			*text = buffer;
-			*length = size;
+			*length = got;
 			outcome = KEYFILE_READ;
 		}
 	}
 
 	/*
 	 * Remember the version as it was before reading, unless it changed while
-	 * we read: then the next look must read it again.
+	 * we read or just before: then the next look must read it again.
 	 */
 	if (outcome != KEYFILE_FAILED)
 	{
@@ -137,7 +162,7 @@ KeyFileRead(const char *path, FileStamp *stamp, char **text, size_t *length)
 		if (fstat(fd, &st) == 0)
 		{
 			after = StampOf(&st);
-			if (SameStamp(&seen, &after))
+			if (SameStamp(&seen, &after) && !IsFresh(&seen))
 				*stamp = seen;
 		}
 	}

@@ -4,6 +4,9 @@
  * Depends on keyfile.c and the core.  Loading throws nothing, since a GUC check
  * hook asks for keys.  No signal is needed when the file is replaced: each
  * backend looks at it at most once a second, and at once for an unknown kid.
+ * So a backend may sign with a former key for a second, which every other one
+ * still verifies as a previous key; what it seals must not wait so long, since
+ * the former key may be deleted (keylife.c): KeyringSealing() looks each time.
  */
 #include "postgres.h"
 
@@ -21,6 +24,13 @@
 
 #define LOOK_INTERVAL_NS INT64CONST(1000000000)
 
+/*
+ * How long the loaded keys stay in use when their file is gone or cannot be
+ * read: it may be on its way back, by an editor or a copy that does not replace
+ * it in one step, or files are scarce for a moment.
+ */
+#define ABSENCE_NS INT64CONST(5000000000)
+
 /* The loaded ring; aead holds the kept AES contexts, key by key. */
 static JwkSet *ring = NULL;
 static AeadKey **ring_aead = NULL;
@@ -33,6 +43,16 @@ static KeyringProblem ring_problem = KEYRING_MISSING;
 static Status ring_status = STATUS_OK;
 static int	ring_errno = 0;
 static int64 next_look = 0;
+static int64 absent_since = 0;	/* 0: it is there */
+
+/*
+ * The text that was read last and what came of it.  A file just replaced is read
+ * again until its times tell it from a later version; so is one that was
+ * touched.  The same text is not another ring.
+ */
+static uint8 last_digest[32];
+static bool last_known = false;
+static Status last_status = STATUS_OK;
 
 /* A clock that no one sets back, cheap enough to ask at each verification. */
 static int64
@@ -90,7 +110,7 @@ AdoptRing(JwkSet *set)
 	return STATUS_OK;
 }
 
-/* Note why there is no ring. */
+/* Note what came of a look at the file. */
 static void
 NoteProblem(KeyringProblem problem, Status status)
 {
@@ -106,7 +126,7 @@ NoteProblem(KeyringProblem problem, Status status)
 static void
 RefuseReplacement(Status status)
 {
-	NoteProblem(ring ? KEYRING_FINE : KEYRING_MALFORMED, status);
+	NoteProblem(KEYRING_MALFORMED, status);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("the key file \"%s\" is malformed: %s", KeyringPath(), StatusText(status)),
 			 ring ? errdetail("The keys loaded before stay in use.") : 0,
@@ -114,15 +134,76 @@ RefuseReplacement(Status status)
 			 errhidestmt(true), errhidecontext(true)));
 }
 
+/* Make a text the ring, unless it was judged before. */
+static void
+JudgeText(const char *text, size_t length)
+{
+	uint8		digest[32];
+	JwkSet	   *set;
+	Status		status = Sha256(text, length, digest);
+
+	if (status == STATUS_OK && last_known && memcmp(digest, last_digest, sizeof(digest)) == 0)
+	{
+		NoteProblem(last_status == STATUS_OK ? KEYRING_FINE : KEYRING_MALFORMED, last_status);
+		return;
+	}
+	if (status == STATUS_OK)
+		status = JwkSetParse(text, length, JWKSET_RING, &set);
+	if (status == STATUS_OK)
+		status = AdoptRing(set);
+	last_known = status != STATUS_MEMORY && status != STATUS_CRYPTO;
+	if (last_known)
+		memcpy(last_digest, digest, sizeof(digest));
+	else
+		memset(&ring_stamp, 0, sizeof(ring_stamp)); /* our fault: try again */
+	last_status = status;
+	if (status == STATUS_OK)
+		NoteProblem(KEYRING_FINE, STATUS_OK);
+	else
+		RefuseReplacement(status);
+}
+
+/* Close the ring: what comes next is judged anew. */
+static void
+CloseRing(void)
+{
+	DropRing();
+	last_known = false;
+	absent_since = 0;
+}
+
+/*
+ * There is no file, or it cannot be read.  To take the keys away is how an
+ * operator withdraws them, so the ring closes, but not at once.
+ */
+static void
+NoteAbsence(KeyringProblem problem, int64 now)
+{
+	NoteProblem(problem, STATUS_OK);
+	memset(&ring_stamp, 0, sizeof(ring_stamp));
+	if (ring == NULL)
+		return;
+	if (absent_since != 0)
+	{
+		if (now - absent_since >= ABSENCE_NS)
+			CloseRing();
+		return;
+	}
+	absent_since = now;
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("the key file \"%s\" is missing or cannot be read", KeyringPath()),
+			 errdetail("The keys loaded before stay in use for 5 seconds."),
+			 errhidestmt(true), errhidecontext(true)));
+}
+
 /* Look at the file, and load it if it is another version than before. */
 static void
-LookAtFile(void)
+LookAtFile(int64 now)
 {
 	const char *path = KeyringPath();
 	char	   *text;
 	size_t		length;
-	JwkSet	   *set;
-	Status		status;
+	KeyFileOutcome outcome;
 
 	/* another path (after a reload of the configuration) is another file */
 	if (ring_path == NULL || strcmp(ring_path, path) != 0)
@@ -132,42 +213,33 @@ LookAtFile(void)
 		memset(&ring_stamp, 0, sizeof(ring_stamp));
 	}
 
-	switch (KeyFileRead(path, &ring_stamp, &text, &length))
+	outcome = KeyFileRead(path, &ring_stamp, &text, &length);
+	if (outcome == KEYFILE_MISSING || outcome == KEYFILE_FAILED)
 	{
-		case KEYFILE_UNCHANGED:
-			return;
+		NoteAbsence(outcome == KEYFILE_MISSING ? KEYRING_MISSING : KEYRING_UNREADABLE, now);
+		return;
+	}
+	absent_since = 0;
+	switch (outcome)
+	{
 		case KEYFILE_READ:
-			status = JwkSetParse(text, length, JWKSET_RING, &set);
+			JudgeText(text, length);
 			SecureFree(text, length + 1);
-			if (status == STATUS_OK)
-				status = AdoptRing(set);
-			if (status == STATUS_OK)
-				NoteProblem(KEYRING_FINE, STATUS_OK);
-			else
-				RefuseReplacement(status);
-			return;
+			break;
 		case KEYFILE_TOO_LARGE:
-			RefuseReplacement(STATUS_JSON_SIZE);
-			return;
-
-			/*
-			 * Without its file, or with a file that others can read, the ring
-			 * is closed: the first is how an operator withdraws the keys, the
-			 * second means that they may be known.
-			 */
-		case KEYFILE_MISSING:
-			NoteProblem(KEYRING_MISSING, STATUS_OK);
+			/* said once, although a new file is looked at more often */
+			if (ring_problem != KEYRING_MALFORMED || ring_status != STATUS_JSON_SIZE)
+				RefuseReplacement(STATUS_JSON_SIZE);
+			last_known = false;
 			break;
 		case KEYFILE_EXPOSED:
+			/* others may know the keys */
 			NoteProblem(KEYRING_EXPOSED, STATUS_OK);
+			CloseRing();
 			break;
-		case KEYFILE_FAILED:
-			NoteProblem(KEYRING_UNREADABLE, STATUS_OK);
+		default:
 			break;
 	}
-	if (ring_problem != KEYRING_EXPOSED)
-		memset(&ring_stamp, 0, sizeof(ring_stamp));
-	DropRing();
 }
 
 /* The ring, or NULL. */
@@ -179,7 +251,7 @@ KeyringGet(bool look_now)
 	if (look_now || now >= next_look)
 	{
 		next_look = now + LOOK_INTERVAL_NS;
-		LookAtFile();
+		LookAtFile(now);
 	}
 	return ring;
 }
@@ -191,7 +263,7 @@ KeyringGeneration(void)
 	return ring_generation;
 }
 
-/* Why there is no ring. */
+/* What is wrong with the file, also while a ring is loaded. */
 KeyringProblem
 KeyringGetProblem(Status *status, int *saved_errno)
 {
@@ -228,17 +300,69 @@ KeyringCurrent(KeyUse use)
 	return key;
 }
 
-/* A key for one purpose, derived from the ring's derivation key. */
-void
-KeyringDerive(const char *purpose, uint8 out[32])
+/* The key that seals, by the file as it is at this moment. */
+const Jwk *
+KeyringSealing(void)
 {
-	const Jwk  *key = KeyringCurrent(KEY_DERIVE);
+	(void) KeyringGet(true);
+	return KeyringCurrent(KEY_SEAL);
+}
+
+/* Derive from one key. */
+static void
+DeriveFrom(const Jwk *key, const char *purpose, uint8 out[32])
+{
 	Status		status;
 
 	status = HkdfSha256(key->secret, key->secret_length, NULL, 0,
 						purpose, strlen(purpose), out, 32);
 	if (status != STATUS_OK)
 		ReportCoreError(status, "key derivation");
+}
+
+/* A key for one purpose, derived from the ring's derivation key. */
+void
+KeyringDerive(const char *purpose, uint8 out[32])
+{
+	DeriveFrom(KeyringCurrent(KEY_DERIVE), purpose, out);
+}
+
+/* The same from the oldest derivation key that is not retired. */
+void
+KeyringDeriveOldest(const char *purpose, uint8 out[32])
+{
+	const Jwk  *oldest = KeyringCurrent(KEY_DERIVE);
+
+	for (size_t i = ring->count; i-- > 0;)
+	{
+		const Jwk  *key = &ring->keys[i];
+
+		if (key->alg->use == KEY_DERIVE && key->state != KEY_RETIRED)
+			oldest = key;
+	}
+	DeriveFrom(oldest, purpose, out);
+}
+
+/* The same from every derivation key that is not retired. */
+int
+KeyringDeriveAll(const char *purpose, uint8 (*out)[32], int max)
+{
+	static const KeyState order[] = {KEY_CURRENT, KEY_PREVIOUS, KEY_STANDBY};
+	int			n = 0;
+
+	(void) KeyringCurrent(KEY_DERIVE);
+	for (size_t o = 0; o < lengthof(order); o++)
+	{
+		/* later in the file is newer */
+		for (size_t i = ring->count; i-- > 0 && n < max;)
+		{
+			const Jwk  *key = &ring->keys[i];
+
+			if (key->alg->use == KEY_DERIVE && key->state == order[o])
+				DeriveFrom(key, purpose, out[n++]);
+		}
+	}
+	return n;
 }
 
 /* The kept AES contexts of a sealing key. */

@@ -29,16 +29,36 @@ extern const Jwk *KeyringFind(const char *kid, size_t length);
 extern const Jwk *KeyringCurrent(KeyUse use);
 
 /*
+ * The current sealing key after a look at the file, so that nothing is sealed
+ * with a key that is no longer current; reports an error (never NULL).
+ */
+extern const Jwk *KeyringSealing(void);
+
+/*
  * 32 bytes derived by HKDF from the ring's derivation key for a purpose, such
  * as "intrex_auth throttle v1"; reports an error when there is no ring.
  * The caller wipes them.
  */
 extern void KeyringDerive(const char *purpose, uint8 out[32]);
 
+/*
+ * The same from every derivation key that still verifies: the current one
+ * first, then previous ones, the newest first, then standby ones.  Returns how
+ * many of max were written.  For what was made with a former key.
+ */
+extern int	KeyringDeriveAll(const char *purpose, uint8 (*out)[32], int max);
+
+/*
+ * The same from the oldest derivation key that is not retired, which a rotation
+ * leaves as it is.  For names of things that must be found again, such as
+ * counters.
+ */
+extern void KeyringDeriveOldest(const char *purpose, uint8 out[32]);
+
 /* The kept AES contexts of a sealing key; reports an error. */
 extern AeadKey *KeyringAead(const Jwk *key);
 
-/* Why the last KeyringGet() returned NULL. */
+/* What the last look at the file found; unless it closed the ring, a loaded one stays. */
 typedef enum KeyringProblem
 {
 	KEYRING_FINE,

@@ -185,7 +185,8 @@ int			setting_login_limit_identifier = 50;
 /*
  * Failures in a row after which an identifier is closed until a reset or an
  * administrator opens it (NIST 800-63B §5.2.2: no more than 100).  Counters are
- * keyed by the ring's derivation key: rotating that one opens what was closed.
+ * keyed by the ring's oldest derivation key: retiring that one opens what was
+ * closed.
  */
 int			setting_login_max_failures = 100;
 

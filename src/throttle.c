@@ -33,8 +33,9 @@ static HmacKey *counter_key = NULL;
 static uint64 counter_key_generation;
 
 /*
- * Derive the key again when the ring has changed.  If its derivation key was
- * rotated, all counters begin anew and closed accounts are open.
+ * Derive the key again when the ring has changed: from the oldest derivation
+ * key, so that a rotation does not open what was closed.  When that one is
+ * retired, all counters begin anew.
  */
 static void
 RefreshCounterKey(void)
@@ -46,7 +47,7 @@ RefreshCounterKey(void)
 	(void) KeyringGet(false);
 	if (counter_key != NULL && counter_key_generation == KeyringGeneration())
 		return;
-	KeyringDerive("intrex_auth throttle v1", derived);
+	KeyringDeriveOldest("intrex_auth throttle v1", derived);
 	status = HmacKeyNew(HASH_SHA256, derived, sizeof(derived), &fresh);
 	SecureWipe(derived, sizeof(derived));
 	if (status != STATUS_OK)
