@@ -209,10 +209,14 @@ CREATE TABLE auth.secrets (
 	sealed bytea NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	sealed_kid bytea NOT NULL GENERATED ALWAYS AS (substring(sealed FROM 3 FOR get_byte(sealed, 1))) STORED,
 	CONSTRAINT secrets_pkey PRIMARY KEY (tenant_id, name),
 	CONSTRAINT secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES auth.tenants ON DELETE CASCADE
 );
+CREATE INDEX secrets_sealed_kid_idx ON auth.secrets (sealed_kid, tenant_id, name);
 COMMENT ON TABLE auth.secrets IS 'secrets of tenants, such as the credentials of connectors, sealed before they are inserted';
+COMMENT ON COLUMN auth.secrets.sealed_kid IS 'the kid of the key that sealed it, so that those of a former key are found and counted';
+COMMENT ON INDEX auth.secrets_sealed_kid_idx IS 'for auth.secret_reseal() and auth.sealing_progress()';
 COMMENT ON COLUMN auth.secrets.sealed IS 'names its key; the AAD names table, column, tenant and name, so that it opens in this row only';
 REVOKE ALL ON TABLE auth.secrets FROM PUBLIC;
 SELECT pg_extension_config_dump('auth.secrets', '');

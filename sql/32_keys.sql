@@ -17,13 +17,13 @@ REVOKE ALL ON FUNCTION auth.key_create() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION auth.key_rotate(alg text DEFAULT 'HS256') RETURNS text
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_key_rotate';
-COMMENT ON FUNCTION auth.key_rotate(text) IS 'adds a fresh key of an algorithm (HS256, A256GCM, HKDF-SHA256, …) as the current one of its use and returns its kid; the former one becomes previous';
+COMMENT ON FUNCTION auth.key_rotate(text) IS 'adds a fresh key of an algorithm (EdDSA, ES256, RS256, HS256, …; A256GCM; HKDF-SHA256) as the current one of its use and returns its kid; the former one becomes previous';
 REVOKE ALL ON FUNCTION auth.key_rotate(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.key_import(setting text, value text) RETURNS text
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_key_import';
-COMMENT ON FUNCTION auth.key_import(text, text) IS 'imports AUTH_SECRET or JWT_SECRET (32 characters or more) to sign, or ENCRYPTION_KEY (64 hexadecimal digits) to seal; returns the kid';
+COMMENT ON FUNCTION auth.key_import(text, text) IS 'imports AUTH_SECRET or JWT_SECRET (32 characters or more) to sign, ENCRYPTION_KEY (64 hexadecimal digits) to seal, or a private JWK for its own use, as the current key; returns the kid';
 REVOKE ALL ON FUNCTION auth.key_import(text, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.key_export(path text) RETURNS integer

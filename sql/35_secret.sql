@@ -21,6 +21,20 @@ COMMENT ON FUNCTION auth.secret_decrypt(bytea, text) IS 'opens what auth.secret_
 REVOKE ALL ON FUNCTION auth.secret_decrypt(bytea, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.secret_decrypt(bytea, text) TO auth_admin;
 
+CREATE OR REPLACE FUNCTION auth.secret_rewrap(sealed bytea, context text) RETURNS bytea
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_secret_rewrap';
+COMMENT ON FUNCTION auth.secret_rewrap(bytea, text) IS 'a sealed value sealed anew with the current key for the same context, without showing the plaintext; as it is when that key sealed it';
+REVOKE ALL ON FUNCTION auth.secret_rewrap(bytea, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.secret_rewrap(bytea, text) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.sealed_kid(sealed bytea) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_sealed_kid';
+COMMENT ON FUNCTION auth.sealed_kid(bytea) IS 'the kid of the key that sealed a value, read from its first bytes; NULL if it is not a sealed value';
+REVOKE ALL ON FUNCTION auth.sealed_kid(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.sealed_kid(bytea) TO auth_admin;
+
 CREATE OR REPLACE FUNCTION auth.aes_gcm_encrypt(key bytea, plaintext bytea, aad bytea) RETURNS bytea
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_aes_gcm_encrypt';
@@ -91,6 +105,8 @@ BEGIN
 			ERRCODE = 'no_data_found',
 			MESSAGE = 'tenant not found';
 	END IF;
+	-- before the key is chosen: auth.key_delete() waits for who holds this lock
+	LOCK TABLE auth.secrets IN ROW EXCLUSIVE MODE;
 	sealed_value := auth.secret_encrypt(secret_store.secret,
 		auth._secret_context(secret_store.tenant_id, secret_store.name));
 	INSERT INTO auth.secrets AS s (tenant_id, name, sealed)

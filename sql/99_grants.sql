@@ -8,7 +8,9 @@ DO $$
 DECLARE
 	member pg_catalog.record;
 	superusers_own CONSTANT pg_catalog.text[] := ARRAY[
-		'auth.key_create', 'auth.key_rotate', 'auth.key_import', 'auth.key_export', 'auth._key_file_ensure'];
+		'auth.key_create', 'auth.key_rotate', 'auth.key_import', 'auth.key_export', 'auth._key_file_ensure',
+		'auth.key_standby', 'auth.key_promote', 'auth.key_retire', 'auth.key_delete', 'auth.key_uses',
+		'auth._key_retire', 'auth._key_delete', 'auth._key_lock', 'auth._key_demand_unneeded'];
 BEGIN
 	FOR member IN
 		SELECT c.oid::pg_catalog.regclass AS name, c.relkind

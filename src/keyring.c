@@ -272,6 +272,13 @@ KeyringGetProblem(Status *status, int *saved_errno)
 	return ring_problem;
 }
 
+/* Is the loaded ring that of the file? */
+bool
+KeyringIsFine(void)
+{
+	return ring_problem == KEYRING_FINE;
+}
+
 /* The key of a kid; an unknown one is reason to look at the file once more. */
 const Jwk *
 KeyringFind(const char *kid, size_t length)

@@ -71,6 +71,9 @@ typedef enum KeyringProblem
 
 extern KeyringProblem KeyringGetProblem(Status *status, int *saved_errno);
 
+/* Is the loaded ring that of the file, as far as the last look went? */
+extern bool KeyringIsFine(void);
+
 /* Absolute path of the key file. */
 extern const char *KeyringPath(void);
 

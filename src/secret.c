@@ -25,6 +25,10 @@
 
 SQL_FUNCTION(intrex_auth_secret_encrypt);
 SQL_FUNCTION(intrex_auth_secret_decrypt);
+SQL_FUNCTION(intrex_auth_secret_rewrap);
+SQL_FUNCTION(intrex_auth_secret_try_rewrap);
+SQL_FUNCTION(intrex_auth_sealed_kid);
+SQL_FUNCTION(intrex_auth_sealing_kid);
 SQL_FUNCTION(intrex_auth_aes_gcm_encrypt);
 SQL_FUNCTION(intrex_auth_aes_gcm_decrypt);
 SQL_FUNCTION(intrex_auth_random_token);
@@ -57,25 +61,87 @@ NewBytea(size_t length)
 	return result;
 }
 
+/* The parts of a sealed value. */
+typedef struct Sealed
+{
+	const char *kid;
+	size_t		kid_length;
+	const uint8 *bytes;			/* nonce, ciphertext, tag */
+	size_t		length;
+} Sealed;
+
+/* Take a sealed value apart; false if it is none.  It may be cut off behind the kid. */
+static bool
+ReadHeader(const bytea *value, Sealed *out)
+{
+	const uint8 *in = (const uint8 *) VARDATA_ANY(value);
+	size_t		length = VARSIZE_ANY_EXHDR(value);
+
+	if (length < SEALED_HEADER || in[0] != SEALED_VERSION ||
+		in[1] == 0 || in[1] > JWK_KID_MAX || length < SEALED_HEADER + (size_t) in[1])
+		return false;
+	out->kid = (const char *) in + SEALED_HEADER;
+	out->kid_length = in[1];
+	out->bytes = in + SEALED_HEADER + out->kid_length;
+	out->length = length - SEALED_HEADER - out->kid_length;
+	return true;
+}
+
+/* Is it sealed with this key? */
+static bool
+NamesKey(const Sealed *sealed, const Jwk *key)
+{
+	return strlen(key->kid) == sealed->kid_length &&
+		memcmp(key->kid, sealed->kid, sealed->kid_length) == 0;
+}
+
+/* Seal with the key that is current now. */
+static Status
+Seal(const void *plaintext, size_t length, const text *context, bytea **out)
+{
+	const Jwk  *key = KeyringSealing();
+	size_t		kid_length = strlen(key->kid);
+	uint8	   *bytes;
+
+	*out = NewBytea(SEALED_HEADER + kid_length + length + AEAD_OVERHEAD);
+	bytes = (uint8 *) VARDATA(*out);
+	bytes[0] = SEALED_VERSION;
+	bytes[1] = (uint8) kid_length;
+	memcpy(bytes + SEALED_HEADER, key->kid, kid_length);
+	return AeadSeal(KeyringAead(key), VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context),
+					plaintext, length, bytes + SEALED_HEADER + kid_length);
+}
+
+/* Open into a new value.  Without a ring it reports an error. */
+static Status
+Open		(const bytea *value, const text *context, text * *out)
+{
+	Sealed		sealed;
+	const Jwk  *key;
+
+	if (!ReadHeader(value, &sealed) || sealed.length < AEAD_OVERHEAD)
+		return STATUS_SEALED_FORMAT;
+	key = KeyringFind(sealed.kid, sealed.kid_length);
+	if (key == NULL && KeyringGet(false) == NULL)
+		ReportKeyringError();
+	if (key == NULL || key->alg->use != KEY_SEAL)
+		return STATUS_SEALED_KEY;
+	*out = (text *) NewBytea(sealed.length - AEAD_OVERHEAD);
+	return AeadOpen(KeyringAead(key), VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context),
+					sealed.bytes, sealed.length, (uint8 *) VARDATA(*out));
+}
+
 /* SQL function: auth.secret_encrypt(plaintext text, context text) returns bytea */
 Datum
 intrex_auth_secret_encrypt(PG_FUNCTION_ARGS)
 {
 	text	   *plaintext = PG_GETARG_TEXT_PP(0);
-	text	   *context = PG_GETARG_TEXT_PP(1);
-	const Jwk  *key = KeyringCurrent(KEY_SEAL);
-	size_t		kid_length = strlen(key->kid);
-	size_t		length = VARSIZE_ANY_EXHDR(plaintext);
-	bytea	   *sealed = NewBytea(SEALED_HEADER + kid_length + length + AEAD_OVERHEAD);
-	uint8	   *out = (uint8 *) VARDATA(sealed);
+	bytea	   *sealed;
 	Status		status;
 
 	LogGuardMark();
-	out[0] = SEALED_VERSION;
-	out[1] = (uint8) kid_length;
-	memcpy(out + SEALED_HEADER, key->kid, kid_length);
-	status = AeadSeal(KeyringAead(key), VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context),
-					  VARDATA_ANY(plaintext), length, out + SEALED_HEADER + kid_length);
+	status = Seal(VARDATA_ANY(plaintext), VARSIZE_ANY_EXHDR(plaintext),
+				  PG_GETARG_TEXT_PP(1), &sealed);
 	WipeCopy(plaintext, PG_GETARG_DATUM(0));
 	if (status != STATUS_OK)
 		ReportCoreError(status, "value to seal");
@@ -86,32 +152,111 @@ intrex_auth_secret_encrypt(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_secret_decrypt(PG_FUNCTION_ARGS)
 {
-	bytea	   *sealed = PG_GETARG_BYTEA_PP(0);
-	text	   *context = PG_GETARG_TEXT_PP(1);
-	const uint8 *in = (const uint8 *) VARDATA_ANY(sealed);
-	size_t		length = VARSIZE_ANY_EXHDR(sealed);
-	size_t		header;
-	const Jwk  *key;
 	text	   *plaintext;
 	Status		status;
 
 	LogGuardMark();
-	if (length < SEALED_HEADER || in[0] != SEALED_VERSION || in[1] > JWK_KID_MAX ||
-		length < SEALED_HEADER + (size_t) in[1] + AEAD_OVERHEAD)
-		ReportCoreError(STATUS_SEALED_FORMAT, "sealed value");
-	header = SEALED_HEADER + (size_t) in[1];
-	key = KeyringFind((const char *) in + SEALED_HEADER, in[1]);
-	if (key == NULL && KeyringGet(false) == NULL)
-		ReportKeyringError();
-	if (key == NULL || key->alg->use != KEY_SEAL)
-		ReportCoreError(STATUS_SEALED_KEY, "sealed value");
+	status = Open (PG_GETARG_BYTEA_PP(0), PG_GETARG_TEXT_PP(1), &plaintext);
 
-	plaintext = (text *) NewBytea(length - header - AEAD_OVERHEAD);
-	status = AeadOpen(KeyringAead(key), VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context),
-					  in + header, length - header, (uint8 *) VARDATA(plaintext));
 	if (status != STATUS_OK)
 		ReportCoreError(status, "sealed value");
 	PG_RETURN_TEXT_P(plaintext);
+}
+
+/* Seal a value anew; *out stays NULL when it is under the current key already. */
+static Status
+Rewrap(Datum value, const text *context, bytea **out)
+{
+	bytea	   *start = DatumGetByteaPSlice(value, 0, SEALED_HEADER + JWK_KID_MAX);
+	Sealed		sealed;
+	text	   *plaintext;
+	Status		status;
+
+	*out = NULL;
+	if (!ReadHeader(start, &sealed))
+		return STATUS_SEALED_FORMAT;
+	if (NamesKey(&sealed, KeyringSealing()))
+		return STATUS_OK;
+	status = Open (DatumGetByteaPP(value), context, &plaintext);
+
+	if (status != STATUS_OK)
+		return status;
+	status = Seal(VARDATA(plaintext), VARSIZE_ANY_EXHDR(plaintext), context, out);
+	SecureWipe(VARDATA(plaintext), VARSIZE_ANY_EXHDR(plaintext));
+	pfree(plaintext);
+	return status;
+}
+
+/*
+ * SQL function: auth.secret_rewrap(sealed bytea, context text) returns bytea
+ *
+ * The value as it is, not even read in full, when the current key sealed it.
+ */
+Datum
+intrex_auth_secret_rewrap(PG_FUNCTION_ARGS)
+{
+	bytea	   *fresh;
+	Status		status;
+
+	LogGuardMark();
+	status = Rewrap(PG_GETARG_DATUM(0), PG_GETARG_TEXT_PP(1), &fresh);
+	if (status != STATUS_OK)
+		ReportCoreError(status, "sealed value");
+	if (fresh == NULL)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	PG_RETURN_BYTEA_P(fresh);
+}
+
+/*
+ * SQL function: auth._secret_try_rewrap(sealed bytea, context text) returns bytea
+ *
+ * The same, but NULL for a value that does not open: one of them must not stop
+ * a batch.
+ */
+Datum
+intrex_auth_secret_try_rewrap(PG_FUNCTION_ARGS)
+{
+	bytea	   *fresh;
+	Status		status;
+
+	LogGuardMark();
+	status = Rewrap(PG_GETARG_DATUM(0), PG_GETARG_TEXT_PP(1), &fresh);
+	if (status == STATUS_MEMORY || status == STATUS_CRYPTO)
+		ReportCoreError(status, "sealed value");
+	if (status != STATUS_OK)
+		PG_RETURN_NULL();
+	if (fresh == NULL)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	PG_RETURN_BYTEA_P(fresh);
+}
+
+/*
+ * SQL function: auth.sealed_kid(sealed bytea) returns text
+ *
+ * Which key sealed a value, by its first bytes; NULL if nothing of ours did.
+ */
+Datum
+intrex_auth_sealed_kid(PG_FUNCTION_ARGS)
+{
+	bytea	   *start = PG_GETARG_BYTEA_P_SLICE(0, 0, SEALED_HEADER + JWK_KID_MAX);
+	Sealed		sealed;
+
+	if (!ReadHeader(start, &sealed))
+		PG_RETURN_NULL();
+	for (size_t i = 0; i < sealed.kid_length; i++)
+	{
+		/* as a kid of a ring is; other bytes may be no text at all */
+		if (sealed.kid[i] < 0x20 || sealed.kid[i] > 0x7e)
+			PG_RETURN_NULL();
+	}
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(sealed.kid, (int) sealed.kid_length));
+}
+
+/* SQL function: auth._sealing_kid() returns text: of the key that seals at this moment */
+Datum
+intrex_auth_sealing_kid(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(KeyringSealing()->kid));
 }
 
 /* A context for a key that was given as an argument. */

@@ -283,11 +283,11 @@ SettingsInit(void)
 	DefineInteger("intrex_auth.access_token_lifetime",
 				  "Sets the lifetime of an access token.",
 				  "From 1 second to 24 hours.",
-				  &setting_access_token_lifetime, 1, 86400, GUC_UNIT_S);
+				  &setting_access_token_lifetime, 1, TOKEN_LIFETIME_LIMIT, GUC_UNIT_S);
 	DefineInteger("intrex_auth.max_token_lifetime",
 				  "Sets the longest lifetime accepted of any token.",
 				  "From 1 second to 24 hours; tokens with a longer one are refused.",
-				  &setting_max_token_lifetime, 1, 86400, GUC_UNIT_S);
+				  &setting_max_token_lifetime, 1, TOKEN_LIFETIME_LIMIT, GUC_UNIT_S);
 	DefineBoolean("intrex_auth.session_check",
 				  "Checks session, user and membership once per transaction.",
 				  "Off: a token is good until it expires, and logout, bans and role changes wait until then.",

@@ -13,6 +13,7 @@ extern char *setting_audience;
 extern char *setting_api_roles;
 extern int	setting_access_token_lifetime;	/* seconds */
 extern int	setting_max_token_lifetime; /* seconds */
+#define TOKEN_LIFETIME_LIMIT 86400	/* the most that the two can be set to */
 extern bool setting_session_check;
 extern bool setting_session_token;
 extern char *setting_claims_hook;

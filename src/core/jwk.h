@@ -120,6 +120,28 @@ extern Status JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState sta
 							  const uint8_t *secret, size_t length,
 							  int64_t now, const Jwk **added) MUST_CHECK;
 
+/*
+ * Add the key of a JWK, or of a JWK Set of one key, as the current one of its
+ * use.  It keeps its kid, or gets a random one.  STATUS_KEY_PUBLIC without a
+ * private part, STATUS_KEY_USE when its key_ops do not allow what a ring does
+ * with it, STATUS_ARGUMENT when there is not exactly one key.
+ */
+extern Status JwkSetImport(JwkSet *set, const char *text, size_t length,
+						   int64_t now, const Jwk **added) MUST_CHECK;
+
+/*
+ * The life of a key in a ring: standby, current, previous, retired, gone.  A
+ * standby or previous key becomes current (and the current one previous); any
+ * but the current one can be retired; a retired one removed.  STATUS_KEY_NONE
+ * without such a kid, STATUS_KEY_STATE from another state, STATUS_KEY_PUBLIC if
+ * a public key should sign.
+ */
+extern Status JwkSetPromote(JwkSet *set, const char *kid, size_t kid_length,
+							int64_t now) MUST_CHECK;
+extern Status JwkSetRetire(JwkSet *set, const char *kid, size_t kid_length,
+						   int64_t now) MUST_CHECK;
+extern Status JwkSetRemove(JwkSet *set, const char *kid, size_t kid_length) MUST_CHECK;
+
 /* Which keys a serialized set holds. */
 typedef enum JwkSetView
 {

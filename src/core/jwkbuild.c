@@ -148,8 +148,8 @@ PairThumbprint(Jwk *jwk)
 }
 
 /* Keep the header with which this key signs. */
-static Status
-PrepareHeader(Jwk *jwk)
+Status
+JwkPrepareHeader(Jwk *jwk)
 {
 	char		header[JWK_HEADER_MAX];
 	size_t		length;
@@ -158,6 +158,7 @@ PrepareHeader(Jwk *jwk)
 	status = JwkHeader(jwk, "JWT", header, &length);
 	if (status != STATUS_OK)
 		return status;
+	free(jwk->header);
 	jwk->header = malloc(length);
 	if (jwk->header == NULL)
 		return STATUS_MEMORY;
@@ -188,7 +189,7 @@ JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length)
 	if (status == STATUS_OK && alg->use != KEY_SEAL)
 		status = HmacKeyNew(alg->hash, secret, length, &jwk->hmac);
 	if (status == STATUS_OK && alg->use == KEY_SIGN)
-		status = PrepareHeader(jwk);
+		status = JwkPrepareHeader(jwk);
 	return status;
 }
 
@@ -201,7 +202,7 @@ JwkAssignPair(Jwk *jwk, PubKey *pubkey)
 	jwk->pubkey = pubkey;
 	status = PairThumbprint(jwk);
 	if (status == STATUS_OK)
-		status = PrepareHeader(jwk);
+		status = JwkPrepareHeader(jwk);
 	return status;
 }
 

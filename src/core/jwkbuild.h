@@ -50,6 +50,22 @@ extern Status JwkAssignSecret(Jwk *jwk, const uint8_t *secret, size_t length) MU
  */
 extern Status JwkAssignPair(Jwk *jwk, PubKey *pubkey) MUST_CHECK;
 
+/* Keep the JWS header with which a key signs; anew when its kid has changed. */
+extern Status JwkPrepareHeader(Jwk *jwk) MUST_CHECK;
+
+/* A fresh kid: 22 random characters. */
+extern Status JwkRandomKid(char kid[JWK_KID_MAX + 1]) MUST_CHECK;
+
+/* The current key of a use becomes previous. */
+extern void JwkStepDown(JwkSet *set, KeyUse use, int64_t now);
+
+/*
+ * Append a finished key to a set, which then owns what it holds; if it is
+ * current, the current one of its use becomes previous.
+ */
+extern Status JwkInsert(JwkSet *set, const Jwk *jwk, int64_t now,
+						const Jwk **added) MUST_CHECK;
+
 /* Wipe and free what a key holds. */
 extern void JwkClear(Jwk *jwk);
 

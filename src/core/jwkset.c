@@ -69,12 +69,29 @@ JwkSetCurrent(const JwkSet *set, KeyUse use)
 	return NULL;
 }
 
+/* The current key of a use becomes previous. */
+void
+JwkStepDown(JwkSet *set, KeyUse use, int64_t now)
+{
+	size_t		i;
+
+	for (i = 0; i < set->count; i++)
+	{
+		Jwk		   *jwk = &set->keys[i];
+
+		if (jwk->state == KEY_CURRENT && jwk->alg->use == use)
+		{
+			jwk->state = KEY_PREVIOUS;
+			jwk->since = now;
+		}
+	}
+}
+
 /* Append a finished key, which the set then owns; the current one of its use steps down. */
-static Status
-Insert(JwkSet *set, const Jwk *jwk, int64_t now, const Jwk **added)
+Status
+JwkInsert(JwkSet *set, const Jwk *jwk, int64_t now, const Jwk **added)
 {
 	Jwk		   *keys;
-	size_t		i;
 
 	if (set->count >= JWKSET_MAX_KEYS)
 		return STATUS_ARGUMENT;
@@ -85,14 +102,8 @@ Insert(JwkSet *set, const Jwk *jwk, int64_t now, const Jwk **added)
 		return STATUS_MEMORY;
 	set->keys = keys;
 
-	for (i = 0; jwk->state == KEY_CURRENT && i < set->count; i++)
-	{
-		if (keys[i].state == KEY_CURRENT && keys[i].alg->use == jwk->alg->use)
-		{
-			keys[i].state = KEY_PREVIOUS;
-			keys[i].since = now;
-		}
-	}
+	if (jwk->state == KEY_CURRENT)
+		JwkStepDown(set, jwk->alg->use, now);
 	keys[set->count] = *jwk;
 	*added = &keys[set->count];
 	set->count++;
@@ -100,8 +111,8 @@ Insert(JwkSet *set, const Jwk *jwk, int64_t now, const Jwk **added)
 }
 
 /* A random kid. */
-static Status
-RandomKid(char kid[JWK_KID_MAX + 1])
+Status
+JwkRandomKid(char kid[JWK_KID_MAX + 1])
 {
 	uint8_t		bytes[KID_RANDOM_BYTES];
 	Status		status;
@@ -122,7 +133,7 @@ Begin(Jwk *jwk, const KeyAlgorithm *alg, KeyState state, int64_t now)
 	jwk->since = now;
 	jwk->is_private = true;
 	jwk->can_verify = true;
-	return RandomKid(jwk->kid);
+	return JwkRandomKid(jwk->kid);
 }
 
 /* Add a key with a given secret. */
@@ -141,7 +152,7 @@ JwkSetAddSecret(JwkSet *set, const KeyAlgorithm *alg, KeyState state,
 	if (status == STATUS_OK)
 		status = JwkAssignSecret(&jwk, secret, length);
 	if (status == STATUS_OK)
-		status = Insert(set, &jwk, now, added);
+		status = JwkInsert(set, &jwk, now, added);
 	if (status != STATUS_OK)
 		JwkClear(&jwk);
 	return status;
@@ -161,7 +172,7 @@ AddPair(JwkSet *set, const KeyAlgorithm *alg, KeyState state, int64_t now, const
 	if (status == STATUS_OK)
 		status = JwkAssignPair(&jwk, pubkey);
 	if (status == STATUS_OK)
-		status = Insert(set, &jwk, now, added);
+		status = JwkInsert(set, &jwk, now, added);
 	if (status != STATUS_OK)
 		JwkClear(&jwk);
 	return status;

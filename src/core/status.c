@@ -55,6 +55,8 @@ static const StatusEntry entries[STATUS_COUNT] = {
 	"A key has an unknown state, or a use does not have exactly one current key."},
 	[STATUS_KEY_PRIVATE] = {"private_key",
 	"The key has a private part where a public key is expected."},
+	[STATUS_KEY_PUBLIC] = {"public_key",
+	"The key has no private part, which is needed here."},
 	[STATUS_KEY_NONE] = {"no_key",
 	"There is no key for this use."},
 

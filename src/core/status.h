@@ -41,6 +41,7 @@ typedef enum Status
 	STATUS_KEY_DUPLICATE,		/* two keys of one kid */
 	STATUS_KEY_STATE,			/* unknown state, or not exactly one current key of a use */
 	STATUS_KEY_PRIVATE,			/* a private part where a public key is expected */
+	STATUS_KEY_PUBLIC,			/* no private part where one is needed */
 	STATUS_KEY_NONE,			/* no key for what is asked */
 
 	/* tokens */
