@@ -209,7 +209,8 @@ CREATE TABLE auth.secrets (
 	sealed bytea NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	sealed_kid bytea NOT NULL GENERATED ALWAYS AS (substring(sealed FROM 3 FOR get_byte(sealed, 1))) STORED,
+	sealed_kid bytea NOT NULL GENERATED ALWAYS AS (
+		CASE WHEN octet_length(sealed) > 1 THEN substring(sealed FROM 3 FOR get_byte(sealed, 1)) ELSE '' END) STORED,
 	CONSTRAINT secrets_pkey PRIMARY KEY (tenant_id, name),
 	CONSTRAINT secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES auth.tenants ON DELETE CASCADE
 );

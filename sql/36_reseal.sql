@@ -17,10 +17,10 @@ CREATE OR REPLACE FUNCTION auth.sealing_progress() RETURNS TABLE (kid text, stat
 	LANGUAGE sql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT coalesce(k.kid, s.kid), coalesce(k.state, 'missing'), coalesce(s.sealed, 0)
+	SELECT coalesce(k.kid, encode(s.sealed_kid, 'escape')), coalesce(k.state, 'missing'), coalesce(s.sealed, 0)
 	FROM (SELECT r.kid, r.state, r.since FROM auth.keys() AS r WHERE r."use" = 'seal') AS k
-		FULL JOIN (SELECT convert_from(v.sealed_kid, 'UTF8') AS kid, count(*) AS sealed FROM auth.secrets AS v GROUP BY v.sealed_kid) AS s
-			ON s.kid = k.kid
+		FULL JOIN (SELECT v.sealed_kid, count(*) AS sealed FROM auth.secrets AS v GROUP BY v.sealed_kid) AS s
+			ON s.sealed_kid = convert_to(k.kid, 'UTF8')
 	ORDER BY k.state = 'current' DESC NULLS LAST, k.since DESC NULLS LAST, 1;
 $$;
 COMMENT ON FUNCTION auth.sealing_progress() IS 'how many stored secrets each sealing key still has; ''missing'' is a key that is not in the ring';

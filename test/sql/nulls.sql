@@ -38,7 +38,7 @@ BEGIN
 		JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
 		WHERE e.extname = 'intrex_auth' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 			-- these act on the key file, which no transaction takes back
-			AND p.proname NOT IN ('key_create', 'key_rotate', 'key_import', 'key_export', '_key_file_ensure')
+			AND p.proname NOT IN ('key_create', 'key_rotate', 'key_import', 'key_export', '_key_file_ensure', 'key_standby')
 		ORDER BY p.oid::regprocedure::text
 	LOOP
 		FOR victim IN 0 .. f.pronargs LOOP
