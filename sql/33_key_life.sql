@@ -106,7 +106,7 @@ BEGIN
 			RAISE WARNING USING
 				ERRCODE = '01000',
 				MESSAGE = 'tokens signed with this key may be in use',
-				DETAIL = format('%s sessions of this database have an access token of it that would still be good. Tokens of any kind were possible until %s.',
+				DETAIL = format('Sessions of this database with an access token of it that would still be good: %s. Tokens of any kind were possible until %s.',
 					sessions, to_char(until_ AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')),
 				HINT = 'They are refused from now on; clients get another with their refresh token.';
 		END IF;
@@ -115,8 +115,8 @@ BEGIN
 		IF needed > 0 THEN
 			RAISE WARNING USING
 				ERRCODE = '01000',
-				MESSAGE = format('%s stored secrets are sealed with this key', needed),
-				DETAIL = 'It still opens them.',
+				MESSAGE = 'stored secrets are sealed with this key',
+				DETAIL = format('It still opens them: %s.', needed),
 				HINT = 'SELECT * FROM auth.secret_reseal() seals them anew.';
 		END IF;
 	ELSIF former."use" = 'derive' AND former.state = 'previous' THEN
@@ -172,7 +172,7 @@ BEGIN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_in_use',
 			MESSAGE = 'transactions from before the key was retired are still open',
-			DETAIL = format('%s of them may hold values sealed with it.', busy),
+			DETAIL = format('They may hold values sealed with it: %s.', busy),
 			HINT = 'Wait until they have ended; pg_stat_activity and pg_prepared_xacts show them.';
 	END IF;
 
@@ -182,7 +182,7 @@ BEGIN
 	IF needed > 0 THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_in_use',
-			MESSAGE = format('%s values are sealed with this key', needed),
+			MESSAGE = 'values are sealed with this key',
 			DETAIL = format('There are %s.', uses),
 			HINT = 'Seal them anew: SELECT * FROM auth.secret_reseal() until none is left, and UPDATE … SET column = auth.secret_rewrap(column, context) for columns of your own.';
 	END IF;

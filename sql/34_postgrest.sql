@@ -13,9 +13,10 @@ DECLARE
 	now_ CONSTANT timestamptz := clock_timestamp();
 	signing text;
 	former text;
-	audience text := current_setting('intrex_auth.audience');
+	audience text;
 BEGIN
-	-- auth.keys() looks at the file, so that auth.jwks() is of this moment too
+	-- auth.keys() looks at the file, so that auth.jwks() is of this moment too; and
+	-- it loads the library, without which its settings are unknown
 	SELECT max(k.alg) FILTER (WHERE k.state = 'current'),
 			max(k.alg) FILTER (WHERE k.state = 'previous' AND k.alg LIKE 'HS%'
 				AND k.since + auth._seconds('max_token_lifetime') * interval '1 second' > now_)
@@ -38,6 +39,7 @@ BEGIN
 				HINT = 'Clients get another with their refresh token. Next time see doc/keys.md for the way without refusals.';
 		END IF;
 	END IF;
+	audience := current_setting('intrex_auth.audience');
 	IF audience <> '' THEN
 		PERFORM set_config('pgrst.jwt_aud', audience, true);
 	END IF;

@@ -95,8 +95,8 @@ BEGIN
 	IF damaged > 0 THEN
 		RAISE WARNING USING
 			ERRCODE = '01000',
-			MESSAGE = format('%s stored secrets do not open', damaged),
-			DETAIL = format('The first is %s.', first_damaged),
+			MESSAGE = 'stored secrets do not open',
+			DETAIL = format('There are %s; the first is %s.', damaged, first_damaged),
 			HINT = 'Their key is not in the ring (auth.keys_missing() names it), or they were moved or altered. Store them again.';
 	END IF;
 	IF done > 0 OR damaged > 0 THEN
