@@ -41,13 +41,21 @@ REVOKE ALL ON FUNCTION auth.keys() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION auth._keys_changed() RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_keys_changed';
-COMMENT ON FUNCTION auth._keys_changed() IS 'true once in each backend for each version of the key file';
+COMMENT ON FUNCTION auth._keys_changed() IS 'whether this backend has a version of the key file that it has not noted';
 REVOKE ALL ON FUNCTION auth._keys_changed() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._keys_noted() RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_keys_noted';
+COMMENT ON FUNCTION auth._keys_noted() IS 'this version of the key file has been noted';
+REVOKE ALL ON FUNCTION auth._keys_noted() FROM PUBLIC;
 
 -- which keys this database has been used with
 --
 -- A plain INSERT whose violation is caught: ON CONFLICT would fail with 40001
--- at REPEATABLE READ when two sessions meet a new key at once.
+-- at REPEATABLE READ when two sessions meet a new key at once.  The lock, which
+-- is not waited for, because either would wait for the transaction of another
+-- session that notes the same key: who finds it taken does it another time.
 CREATE OR REPLACE FUNCTION auth._remember_keys() RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -57,12 +65,17 @@ BEGIN
 		RETURN;
 	END IF;
 	BEGIN
+		LOCK TABLE auth.known_keys IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 		INSERT INTO auth.known_keys (kid, thumbprint, alg)
 			SELECT k.kid, k.thumbprint, k.alg FROM auth.keys() AS k
 			WHERE NOT EXISTS (SELECT FROM auth.known_keys AS known WHERE known.kid = k.kid);
-	EXCEPTION WHEN unique_violation THEN
-		NULL;
+	EXCEPTION
+		WHEN lock_not_available THEN
+			RETURN;
+		WHEN unique_violation THEN
+			NULL;
 	END;
+	PERFORM auth._keys_noted();
 END
 $$;
 COMMENT ON FUNCTION auth._remember_keys() IS 'notes the thumbprints of the ring, so that a key that is missing later can be named';

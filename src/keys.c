@@ -21,6 +21,7 @@ SQL_FUNCTION(intrex_auth_key_rotate);
 SQL_FUNCTION(intrex_auth_key_standby);
 SQL_FUNCTION(intrex_auth_keys);
 SQL_FUNCTION(intrex_auth_keys_changed);
+SQL_FUNCTION(intrex_auth_keys_noted);
 
 /* Make the file with fresh keys: one that signs, one that seals, one to derive from. */
 static bool
@@ -182,18 +183,20 @@ intrex_auth_keys(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/*
- * SQL function: auth._keys_changed() returns boolean
- *
- * True once in each backend for each ring that it loads: time to note its keys.
- */
+/* The version of the ring whose keys this backend has noted in a table. */
+static uint64 noted = 0;
+
+/* SQL function: auth._keys_changed() returns boolean: time to note the keys? */
 Datum
 intrex_auth_keys_changed(PG_FUNCTION_ARGS)
 {
-	static uint64 noted = 0;
+	PG_RETURN_BOOL(KeyringGet(false) != NULL && noted != KeyringGeneration());
+}
 
-	if (KeyringGet(false) == NULL || noted == KeyringGeneration())
-		PG_RETURN_BOOL(false);
+/* SQL function: auth._keys_noted() returns void: not again before they change */
+Datum
+intrex_auth_keys_noted(PG_FUNCTION_ARGS)
+{
 	noted = KeyringGeneration();
-	PG_RETURN_BOOL(true);
+	PG_RETURN_VOID();
 }

@@ -5,7 +5,7 @@
 \pset tuples_only true
 
 BEGIN;
-SELECT plan(57);
+SELECT plan(110);
 SET LOCAL client_min_messages = warning;
 
 -- seal and open
@@ -83,11 +83,76 @@ SELECT is((SELECT count(*) FROM auth.audit_log WHERE event LIKE 'secret%' AND to
 SELECT is((SELECT count(*) FROM auth.audit_log WHERE event = 'secret_store'), 2::bigint, 'but that two were stored');
 SELECT isnt_empty('SELECT FROM auth.known_keys', 'the keys that seal are noted');
 
+-- every shorter value is refused: no tag is accepted that is cut off
+CREATE FUNCTION pg_temp.cuts() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	s bytea := (SELECT sealed.s FROM sealed);
+	opened bigint := 0;
+BEGIN
+	FOR i IN 0 .. length(s) - 1 LOOP
+		BEGIN
+			PERFORM auth.secret_decrypt(substr(s, 1, i), 'context');
+			opened := opened + 1;
+		EXCEPTION WHEN data_exception OR invalid_binary_representation OR object_not_in_prerequisite_state THEN
+			NULL;
+		END;
+	END LOOP;
+	RETURN opened;
+END
+$$;
+SELECT is(pg_temp.cuts(), 0::bigint, 'no value opens that was cut off anywhere');
+
+-- which key sealed
+SELECT is(auth.sealed_kid(s), (SELECT kid FROM auth.keys() WHERE "use" = 'seal' AND state = 'current'), 'the kid is read without opening') FROM sealed;
+SELECT is(auth.sealed_kid(value), NULL, 'no sealed value: ' || left(value::text, 20))
+	FROM unnest(ARRAY['', '\x01', '\x0100', '\x0203616263', '\x01036162', '\x0103610062', '\x014161', convert_to('canary', 'UTF8'), convert_to(repeat('canary', 180000), 'UTF8'), NULL]::bytea[]) AS value;
+SELECT is(auth.sealed_kid('\x0103616263'), 'abc', 'three characters');
+
 -- rotation: the former key still opens, the new one seals
 SELECT auth.secret_encrypt('old', 'c') AS old \gset
 SELECT auth.key_rotate('A256GCM') AS kid \gset
 SELECT is(auth.secret_decrypt(:'old', 'c'), 'old', 'after a rotation old values open');
 SELECT is(convert_from(substr(auth.secret_encrypt('a', 'b'), 3, 22), 'UTF8'), :'kid', 'new ones are sealed with the new key');
+
+
+-- a value under the new key is left as it is, one under the former is sealed anew
+SELECT is(auth.secret_rewrap(auth.secret_encrypt('x', 'c'), 'c') IS NOT NULL, true, 'nothing to do');
+CREATE TEMP TABLE wrapped AS SELECT v AS before, auth.secret_rewrap(v, 'c') AS after FROM (VALUES (:'old'::bytea), (auth.secret_encrypt('new', 'c'))) AS t (v);
+SELECT results_eq('SELECT before = after, auth.secret_decrypt(after, $$c$$) FROM wrapped ORDER BY 1', $$VALUES (false, 'old'), (true, 'new')$$, 'rewrap seals former ones anew, and those alone');
+SELECT is((SELECT bool_and(auth.sealed_kid(after) = :'kid') FROM wrapped), true, 'all have the new key then');
+SELECT throws_ok(format($$SELECT auth.secret_rewrap(%L, 'd')$$, :'old'), '22000', NULL, 'rewrap for another context');
+SELECT throws_ok(format($$SELECT auth.secret_rewrap(set_byte(%L, 40, get_byte(%L, 40) # 1), 'c')$$, :'old', :'old'), '22000', NULL, 'rewrap of an altered value');
+SELECT throws_ok(format($$SELECT auth.secret_rewrap(substr(%L::bytea, 1, length(%L::bytea) - 1), 'c')$$, :'old', :'old'), '22000', NULL, 'rewrap of a truncated one');
+SELECT throws_ok($$SELECT auth.secret_rewrap('\x0103616263', 'c')$$, '22P03', NULL, 'rewrap of a stump');
+SELECT throws_ok($$SELECT auth.secret_rewrap('', 'c')$$, '22P03', NULL, 'rewrap of nothing');
+SELECT throws_ok($$SELECT auth.secret_rewrap(convert_to(repeat('canary', 180000), 'UTF8'), 'c')$$, '22P03', NULL, 'rewrap of a megabyte of something else');
+SELECT throws_ok(format($$SELECT auth.secret_rewrap(set_byte(%L, 5, get_byte(%L, 5) # 1), 'c')$$, :'old', :'old'), '55000', NULL, 'rewrap of a value of an unknown key');
+SELECT is(auth.secret_rewrap(NULL, 'c'), NULL, 'rewrap of NULL');
+SELECT is(auth.secret_rewrap(:'old', NULL), NULL, 'rewrap for NULL');
+
+-- wrong key ids: of another sealing key, and of keys that do not seal
+SELECT throws_ok(format($$SELECT auth.secret_decrypt(overlay(%L::bytea PLACING %L::bytea FROM 3), 'c')$$, :'old', convert_to(:'kid', 'UTF8')), '22000', NULL, 'the kid of another sealing key');
+SELECT throws_ok(format($$SELECT auth.secret_decrypt(overlay(%L::bytea PLACING %L::bytea FROM 3), 'c')$$, :'old', convert_to(k.kid, 'UTF8')), '55000', NULL, 'the kid of a key to ' || k."use")
+	FROM (SELECT DISTINCT ON ("use") "use", kid FROM auth.keys() WHERE "use" <> 'seal' AND length(kid) = 22 ORDER BY "use") AS k;
+
+-- a batch of stored secrets
+SELECT throws_ok(format('SELECT auth.secret_reseal(%s)', n), '22023', 'max must be from 1 to 100000', 'a batch of ' || n)
+	FROM unnest(ARRAY['0', '-1', '100001', 'NULL', '-2147483648']) AS n;
+DELETE FROM auth.secrets;
+SELECT auth.secret_store(:'north', 'smtp', 'before');
+SELECT auth.key_rotate('A256GCM') AS newest \gset
+SELECT is(state || ' ' || sealed, 'previous 1', 'progress before') FROM auth.sealing_progress() WHERE kid = :'kid';
+SELECT results_eq('SELECT * FROM auth.secret_reseal()', 'VALUES (1::bigint, 0::bigint, 0::bigint)', 'one is sealed anew');
+SELECT is(state || ' ' || sealed, 'current 1', 'progress after') FROM auth.sealing_progress() WHERE kid = :'newest';
+SELECT is(auth.secret_open(:'north', 'smtp'), 'before', 'and opens');
+SELECT results_eq('SELECT * FROM auth.secret_reseal()', 'VALUES (0::bigint, 0::bigint, 0::bigint)', 'nothing is left');
+SELECT is((SELECT details FROM auth.audit_log WHERE event = 'secret_reseal' ORDER BY id DESC LIMIT 1), '{"done": 1, "remaining": 0, "damaged": 0}', 'the audit log tells of it');
+
+-- the AAD of a stored secret names table, column, tenant and name
+SELECT is(auth.secret_decrypt(sealed, 'auth.secrets.sealed/' || tenant_id || '/' || name), 'before', '(the context of a stored secret)')
+	FROM auth.secrets;
+SELECT throws_ok(format('SELECT auth.secret_decrypt(sealed, %L || tenant_id || ''/'' || name) FROM auth.secrets', context), '22000', NULL, 'moved to ' || context)
+	FROM unnest(ARRAY['auth.secrets.name/', 'auth.secrets.other/', 'auth.users.sealed/', 'secrets.sealed/', '']) AS context;
 
 -- explicit keys
 \set key '\\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
@@ -122,6 +187,12 @@ SELECT throws_ok('SELECT auth.random_token(1025)', '22023', NULL, 'and more than
 SET LOCAL ROLE authenticated;
 SELECT throws_ok($$SELECT auth.secret_encrypt('a', 'b')$$, '42501', NULL, 'users seal nothing');
 SELECT throws_ok($$SELECT auth.secret_open('00000000-0000-4000-8000-000000000000', 'b')$$, '42501', NULL, 'and open nothing');
+SELECT throws_ok('SELECT ' || call, '42501', NULL, 'users: ' || call)
+	FROM unnest(ARRAY[$$auth.secret_rewrap('', '')$$, $$auth.sealed_kid('')$$, 'auth.secret_reseal()', 'auth.sealing_progress()', $$auth._secret_try_rewrap('', '')$$]) AS call;
+RESET ROLE;
+SET LOCAL ROLE auth_admin;
+SELECT lives_ok('SELECT ' || call, 'auth_admin: ' || call)
+	FROM unnest(ARRAY[$$auth.sealed_kid('')$$, 'auth.secret_reseal()', 'auth.sealing_progress()']) AS call;
 RESET ROLE;
 
 SELECT * FROM finish();
