@@ -151,7 +151,7 @@ BEGIN
 	SELECT string_agg(quote_ident(d.datname), ', ' ORDER BY d.datname) INTO unchecked
 		FROM pg_database AS d
 		WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> current_database()
-			AND d.datname <> ALL (coalesce(checked_databases, '{}'));
+			AND (d.datname = ANY (checked_databases)) IS NOT TRUE;
 	IF unchecked IS NOT NULL THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
