@@ -350,28 +350,6 @@ KeyringDeriveOldest(const char *purpose, uint8 out[32])
 	DeriveFrom(oldest, purpose, out);
 }
 
-/* The same from every derivation key that is not retired. */
-int
-KeyringDeriveAll(const char *purpose, uint8 (*out)[32], int max)
-{
-	static const KeyState order[] = {KEY_CURRENT, KEY_PREVIOUS, KEY_STANDBY};
-	int			n = 0;
-
-	(void) KeyringCurrent(KEY_DERIVE);
-	for (size_t o = 0; o < lengthof(order); o++)
-	{
-		/* later in the file is newer */
-		for (size_t i = ring->count; i-- > 0 && n < max;)
-		{
-			const Jwk  *key = &ring->keys[i];
-
-			if (key->alg->use == KEY_DERIVE && key->state == order[o])
-				DeriveFrom(key, purpose, out[n++]);
-		}
-	}
-	return n;
-}
-
 /* The kept AES contexts of a sealing key. */
 AeadKey *
 KeyringAead(const Jwk *key)

@@ -42,13 +42,6 @@ extern const Jwk *KeyringSealing(void);
 extern void KeyringDerive(const char *purpose, uint8 out[32]);
 
 /*
- * The same from every derivation key that still verifies: the current one
- * first, then previous ones, the newest first, then standby ones.  Returns how
- * many of max were written.  For what was made with a former key.
- */
-extern int	KeyringDeriveAll(const char *purpose, uint8 (*out)[32], int max);
-
-/*
  * The same from the oldest derivation key that is not retired, which a rotation
  * leaves as it is.  For names of things that must be found again, such as
  * counters.
