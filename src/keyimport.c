@@ -109,7 +109,7 @@ HintOfRefusal(Status status)
 		case STATUS_ARGUMENT:
 			return "Import one key at a time.";
 		default:
-			return "Give one private JSON Web Key (RFC 7517) as text: {\"kty\": â91¦}.";
+			return "Give one private JSON Web Key (RFC 7517) as text: {\"kty\": ..., ...}.";
 	}
 }
 
