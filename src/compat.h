@@ -10,6 +10,11 @@
 #include "storage/proc.h"
 #include "utils/guc.h"
 
+/* The macros of varlena values have had a header of their own since 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* From 16 on guc.c frees a check hook's extra with guc_free(). */
 #if PG_VERSION_NUM >= 160000
 #define GucMalloc(size) guc_malloc(LOG, (size))

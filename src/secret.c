@@ -17,6 +17,7 @@
 #include "keyring.h"
 #include "logguard.h"
 #include "report.h"
+#include "wipe.h"
 
 #include "core/aead.h"
 #include "core/base64url.h"
@@ -37,14 +38,6 @@ SQL_FUNCTION(intrex_auth_random_token);
 #define SEALED_HEADER 2			/* version and length of the kid */
 #define RANDOM_TOKEN_MIN 16		/* bytes: 128 bits, the least that resists guessing */
 #define RANDOM_TOKEN_MAX 1024
-
-/* Wipe the copy of an argument that detoasting made. */
-static void
-WipeCopy(void *detoasted, Datum original)
-{
-	if ((Pointer) detoasted != DatumGetPointer(original))
-		SecureWipe(VARDATA_ANY(detoasted), VARSIZE_ANY_EXHDR(detoasted));
-}
 
 /* A new bytea for length bytes. */
 static bytea *

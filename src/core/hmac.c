@@ -174,9 +174,18 @@ HmacKeyFree(HmacKey *key)
 	SecureFree(key, sizeof(HmacKey));
 }
 
-/* HMAC of data: the inner hash of the text, the outer hash of that. */
+/* HMAC of data. */
 Status
 HmacCompute(const HmacKey *key, const void *data, size_t length, uint8_t *out)
+{
+	HmacPart	part = {data, length};
+
+	return HmacComputeParts(key, &part, 1, out);
+}
+
+/* HMAC of parts: the inner hash of the text, the outer hash of that. */
+Status
+HmacComputeParts(const HmacKey *key, const HmacPart *parts, size_t count, uint8_t *out)
 {
 	HashKind	hash = key->hash;
 	size_t		state_bytes = hashes[hash].state_bytes;
@@ -184,7 +193,8 @@ HmacCompute(const HmacKey *key, const void *data, size_t length, uint8_t *out)
 	int			ok = 1;
 
 	memcpy(&state, &key->inner, state_bytes);
-	ok &= HashUpdate(hash, &state, data, length);
+	for (size_t i = 0; i < count; i++)
+		ok &= HashUpdate(hash, &state, parts[i].data, parts[i].length);
 	ok &= HashFinal(hash, &state, out);
 
 	memcpy(&state, &key->outer, state_bytes);

@@ -35,6 +35,16 @@ extern void HmacKeyFree(HmacKey *key);
 /* HMAC of data; writes HashBytes() bytes to out. */
 extern Status HmacCompute(const HmacKey *key, const void *data, size_t length, uint8_t *out) MUST_CHECK;
 
+/* HMAC of parts one after the other, as if they were one text. */
+typedef struct HmacPart
+{
+	const void *data;
+	size_t		length;
+} HmacPart;
+
+extern Status HmacComputeParts(const HmacKey *key, const HmacPart *parts, size_t count,
+							   uint8_t *out) MUST_CHECK;
+
 /* One call for a key that is used once. */
 extern Status HmacOnce(HashKind hash, const void *key, size_t key_length,
 					   const void *data, size_t length, uint8_t *out) MUST_CHECK;
