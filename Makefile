@@ -4,6 +4,7 @@
 #	make install         install into the PostgreSQL of PG_CONFIG
 #	make installcheck    test/sql on one's own running server (needs pgTAP there)
 #	make unit            unit tests of src/core, no server needed
+#	make fuzz            fuzz src/core by libFuzzer, FUZZ_SECONDS=30 for each target (clang)
 #	make asan            the module for a server that runs under ASan and UBSan
 #	make format          lay out the C sources as pgindent does; make format-check compares
 #	make clean           remove everything that was generated
@@ -44,7 +45,7 @@ PG_CFLAGS = -fvisibility=hidden
 SHLIB_LINK += -lcrypto -lcrypt
 
 EXTRA_CLEAN = $(EXTENSION)--*.sql .build_flags test/log output_iso results \
-	regression.diffs regression.out $(wildcard src/*.o src/core/*.o) test/unit/build
+	regression.diffs regression.out $(wildcard src/*.o src/core/*.o) test/unit/build test/fuzz/build
 
 # Bitcode would need the very clang that PostgreSQL was built with.
 override with_llvm := no
@@ -99,10 +100,16 @@ $(INSTALL_SCRIPT_SQL): $(MODULES_SQL) $(EXTENSION).control Makefile
 	sed -e 's/^CREATE OR REPLACE /CREATE /' $(MODULES_SQL) > $@.tmp
 	mv $@.tmp $@
 
-.PHONY: unit asan format format-check
+.PHONY: unit fuzz asan format format-check
 
 unit:
 	$(MAKE) -C test/unit check
+
+# Under ASan and UBSan; test/fuzz/Makefile says more.  ./check fuzz replays the seeds.
+FUZZ_SECONDS = 30
+
+fuzz:
+	$(MAKE) -C test/fuzz fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 
 # The module under sanitizers. The server itself is not, so it has to be started
 # with the runtime preloaded; `SANITIZE=1 ./check sql` does all of this:

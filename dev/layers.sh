@@ -147,18 +147,39 @@ layer_unit()
 	done
 }
 
+# The seeds of the fuzzing targets, each whole, cut and damaged; `make fuzz` is
+# the real thing.
+layer_fuzz()
+{
+	local targets target
+
+	mapfile -t targets < <(chosen test/fuzz c | sed -n 's/^fuzz_//p')
+	[ "${#targets[@]}" -gt 0 ] || { none fuzz; return; }
+	try fuzz "compiles" timeout 1200 make -C "$TREE/test/fuzz" -s --no-print-directory -j2 all
+	for target in "${targets[@]}"
+	do
+		counted_file fuzz "fuzz_$target" test/fuzz "TARGETS=$target"
+	done
+}
+
 unit_file()
 {
-	local log=$LOG/unit-$1.log start counts code=0
+	counted_file unit "$1" test/unit "TESTS=$1"
+}
+
+# A test of a folder whose `make check` counts in its last line.
+counted_file()
+{
+	local log=$LOG/unit-$2.log start counts code=0
 
 	start=$(now)
-	timeout 600 make -C "$TREE/test/unit" -s --no-print-directory check TESTS="$1" >"$log" 2>&1 9>&- || code=$?
+	timeout 600 make -C "$TREE/$3" -s --no-print-directory check "$4" >"$log" 2>&1 9>&- || code=$?
 	counts=$(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log")
 	if [ -z "$counts" ] || { [ "$code" -ne 0 ] && [ "${counts#* }" = 0 ]; }
 	then
 		counts="0 1"
 	fi
-	report unit "$1" "${counts% *}" "${counts#* }" $(($(now) - start))
+	report "$1" "$2" "${counts% *}" "${counts#* }" $(($(now) - start))
 	[ "$code" -eq 0 ] || excerpt "$log"
 }
 

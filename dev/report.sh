@@ -65,7 +65,7 @@ chosen()
 		for wanted in "${FILES[@]}"
 		do
 			wanted=$(basename "$wanted" ".$2")
-			if [ "$stem" = "$wanted" ] || [ "$stem" = "test_$wanted" ] || { [ "$2" = pl ] && [[ $stem == "$wanted"* ]]; }
+			if [ "$stem" = "$wanted" ] || [ "$stem" = "test_$wanted" ] || [ "$stem" = "fuzz_$wanted" ] || { [ "$2" = pl ] && [[ $stem == "$wanted"* ]]; }
 			then
 				echo "$stem"
 				break
@@ -120,7 +120,7 @@ elsewhere()
 	lock_state
 	mkdir -p "$copy"
 	find "$copy" -mindepth 1 -maxdepth 1 ! -name .pg -exec rm -rf {} +
-	tar -C "$TREE" -c --exclude=./.git --exclude=./.pg --exclude=./test/log --exclude=node_modules --exclude=./test/unit/build . | tar -C "$copy" -x --no-same-owner
+	tar -C "$TREE" -c --exclude=./.git --exclude=./.pg --exclude=./test/log --exclude=node_modules --exclude=./test/unit/build --exclude=./test/fuzz/build . | tar -C "$copy" -x --no-same-owner
 	chmod -R a+rX "$copy"
 	"$copy/check" "$@" || code=$?
 	mkdir -p "$TREE/test/log"
