@@ -6,6 +6,8 @@
 #	make unit            unit tests of src/core, no server needed
 #	make fuzz            fuzz src/core by libFuzzer, FUZZ_SECONDS=30 for each target (clang)
 #	make asan            the module for a server that runs under ASan and UBSan
+#	make check-asan      the tests in private servers under ASan and UBSan
+#	make check-valgrind  those of test/sql under valgrind
 #	make format          lay out the C sources as pgindent does; make format-check compares
 #	make clean           remove everything that was generated
 #
@@ -100,7 +102,7 @@ $(INSTALL_SCRIPT_SQL): $(MODULES_SQL) $(EXTENSION).control Makefile
 	sed -e 's/^CREATE OR REPLACE /CREATE /' $(MODULES_SQL) > $@.tmp
 	mv $@.tmp $@
 
-.PHONY: unit fuzz asan format format-check
+.PHONY: unit fuzz asan check-asan check-valgrind format format-check
 
 unit:
 	$(MAKE) -C test/unit check
@@ -111,13 +113,22 @@ FUZZ_SECONDS = 30
 fuzz:
 	$(MAKE) -C test/fuzz fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 
-# The module under sanitizers. The server itself is not, so it has to be started
-# with the runtime preloaded; `SANITIZE=1 ./check sql` does all of this:
-#   LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 pg_ctl start
+# The module under sanitizers, for a server of one's own.  That has to be started
+# with the runtime preloaded, and what dev/asan_first.c says; check-asan does it.
 ASAN_COPT = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 asan:
 	$(MAKE) all COPT="$(ASAN_COPT)"
+
+# The whole regression in private servers under ASan and UBSan, and that of SQL
+# under valgrind.  Clean means: every test passes, and no tool wrote a word.
+check-asan:
+	SANITIZE=1 ./check sql
+	SANITIZE=1 ./check spec
+	SANITIZE=1 ./check tap
+
+check-valgrind:
+	VALGRIND=1 ./check sql
 
 # pgindent's way; .clang-format only brings an editor near to it.
 FORMATTED := $(sort $(wildcard src/*.[ch] src/core/*.[ch] tools/*.c test/unit/*.[ch] test/fuzz/*.[ch]))

@@ -190,6 +190,7 @@ layer_install()
 	local log=$LOG/install.log start options=()
 
 	[ -z "${SANITIZE:-}" ] || sanitize
+	[ -z "${VALGRIND:-}" ] || valgrind_server
 	start=$(now)
 	if build_install ${options[@]+"${options[@]}"} >"$log" 2>&1 9>&-
 	then
@@ -200,22 +201,47 @@ layer_install()
 	return 1
 }
 
-# Options for a build under sanitizers. The server itself is built without, so
-# the runtime of ASan has to be loaded before it; that of Debian 12 then hangs.
+# Options for a build under sanitizers.  The server itself is built without, so
+# the runtime of ASan has to be loaded before it.
 sanitize()
 {
-	local kinds=undefined runtime
+	local runtime first=$ROOT/asan_first.so
 
 	runtime=$(gcc -print-file-name=libasan.so)
-	if timeout -k 1 10 env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 "$PRIVATE_BIN/postgres" -V >/dev/null 2>&1
-	then
-		kinds=address,undefined
-		SERVER_ENV=("LD_PRELOAD=$runtime" ASAN_OPTIONS=detect_leaks=0)
-	else
-		say "the server does not start with ASan here (try dev/matrix with trixie): UBSan only"
-	fi
-	SERVER_ENV+=(UBSAN_OPTIONS=print_stacktrace=1)
-	options=(COPT="-fsanitize=$kinds -fno-sanitize-recover=all -fno-omit-frame-pointer")
+	gcc -shared -fPIC -Wl,-z,initfirst -o "$first" "$TREE/dev/asan_first.c"
+	options=(COPT="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer")
+	timeout -k 1 20 env "LD_PRELOAD=$runtime $first" ASAN_OPTIONS=detect_leaks=0 "$PRIVATE_BIN/postgres" -V >/dev/null ||
+		die "the server does not start under ASan"
+	wrap_server env "LD_PRELOAD=$runtime $first" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+}
+
+# The server under valgrind, which takes thirty times as long.  Only its own
+# processes: the bootstrap by initdb and `postgres -V` run as ever.
+valgrind_server()
+{
+	command -v valgrind >/dev/null || die "install the package valgrind"
+	options=(COPT="-g -fno-omit-frame-pointer")
+	mkdir -p "$LOG/valgrind"
+	chmod 1777 "$LOG/valgrind"
+	wrap_server valgrind --quiet --leak-check=no --num-callers=30 --error-limit=no --child-silent-after-fork=no \
+		--gen-suppressions=all --suppressions="$TREE/dev/valgrind.supp" --log-file="$LOG/valgrind/%p.log"
+}
+
+# What the tools wrote about our code or because of it is a failure, whatever the
+# tests said.
+layer_reports()
+{
+	local log=$LOG/reports.txt found start
+
+	[ -n "${SANITIZE:-}${VALGRIND:-}" ] || return 0
+	start=$(now)
+	{
+		grep -rhE -A30 'ERROR: AddressSanitizer|runtime error: |UndefinedBehaviorSanitizer' "$LOG" --include=*.log || true
+		[ -z "${VALGRIND:-}" ] || find "$LOG/valgrind" -name '*.log' -exec cat {} +
+	} > "$log"
+	found=$(grep -cE 'ERROR: AddressSanitizer|runtime error: |^==[0-9]+== (Invalid|Conditional|Use of|Syscall|Jump|Mismatched|Source and|Process terminating)' "$log" || true)
+	report reports "${SANITIZE:+sanitizers}${VALGRIND:+valgrind}" 1 "$found" $(($(now) - start))
+	[ "$found" -eq 0 ] || excerpt "$log" 100
 }
 
 # A new cluster; the one lives through sql and spec.
@@ -274,7 +300,7 @@ regress()
 		set -- "--expecteddir=$out" "$@"
 	fi
 	start=$(now)
-	as_server env PATH="$PRIVATE_BIN:$PATH" PGHOST="$PGHOST" timeout 1200 "$driver" --bindir="$PRIVATE_BIN" \
+	as_server env PATH="$PRIVATE_BIN:$PATH" PGHOST="$PGHOST" timeout $((VALGRIND_FACTOR * 1200)) "$driver" --bindir="$PRIVATE_BIN" \
 		--inputdir="$TREE/test" --outputdir="$out" --dbname="$database" --host="$PGHOST" --port="$PGPORT" --user=postgres \
 		"$@" --load-extension=intrex_auth "${tests[@]}" >"$log" 2>&1 9>&- || code=$?
 	while read -r line
@@ -294,6 +320,7 @@ regress()
 	do
 		[ -n "${seen[$test]:-}" ] || report "$layer" "$test (did not run)" 0 1 0
 	done
+	[ -z "${SANITIZE:-}" ] || cp "$CLUSTER_LOG" "$LOG/$layer-server.log"
 	if [ "$code" -ne 0 ]
 	then
 		[ "${#seen[@]}" -eq "${#tests[@]}" ] || excerpt "$log"

@@ -67,15 +67,14 @@ choose_user()
 	fi
 }
 
-# Run a command as the user of the server, with the settings of SERVER_ENV.
-SERVER_ENV=()
+# Run a command as the user of the server.
 as_server()
 {
 	if [ "$(id -u)" = 0 ]
 	then
-		(cd "$STATE" && exec runuser -u "$SERVER_USER" -- env HOME="$STATE" USER="$SERVER_USER" LOGNAME="$SERVER_USER" ${SERVER_ENV[@]+"${SERVER_ENV[@]}"} "$@") </dev/null
+		(cd "$STATE" && exec runuser -u "$SERVER_USER" -- env HOME="$STATE" USER="$SERVER_USER" LOGNAME="$SERVER_USER" "$@") </dev/null
 	else
-		(cd "$STATE" && exec env ${SERVER_ENV[@]+"${SERVER_ENV[@]}"} "$@") </dev/null
+		(cd "$STATE" && exec env "$@") </dev/null
 	fi
 }
 
@@ -135,6 +134,7 @@ make_prefix()
 {
 	local share pkglib include lib stamp
 
+	unwrap_server
 	share=$("$SYSTEM_PG_CONFIG" --sharedir)
 	pkglib=$("$SYSTEM_PG_CONFIG" --pkglibdir)
 	include=$("$SYSTEM_PG_CONFIG" --includedir)
@@ -155,6 +155,31 @@ make_prefix()
 	rm -rf "$ROOT$share"/extension/intrex_auth* "$ROOT$pkglib"/intrex_auth* "$ROOT$pkglib"/bitcode/intrex_auth*
 	[ "$("$PRIVATE_PG_CONFIG" --pkglibdir)" = "$ROOT$pkglib" ] || die "$PRIVATE_PG_CONFIG does not find its own files"
 	printf '%s\n' "$stamp" > "$ROOT/stamp"
+}
+
+# Have the server of the private installation run by a command (a tool, or env
+# with settings): in the place of the program comes a script, and the program
+# beside it, where it finds its files as well.
+wrap_server()
+{
+	local bin=$PRIVATE_BIN
+
+	mv "$bin/postgres" "$bin/postgres.real"
+	{
+		echo '#!/bin/sh'
+		echo 'case $1 in'
+		echo "	--boot | --check | --version | -V | -C) exec '$bin/postgres.real' \"\$@\" ;;"
+		echo 'esac'
+		printf 'exec'
+		printf " '%s'" "$@"
+		echo " '$bin/postgres.real' \"\$@\""
+	} > "$bin/postgres"
+	chmod 755 "$bin/postgres"
+}
+
+unwrap_server()
+{
+	[ ! -e "$PRIVATE_BIN/postgres.real" ] || mv "$PRIVATE_BIN/postgres.real" "$PRIVATE_BIN/postgres"
 }
 
 # Build the tree and install it into the private installation. Arguments go to make.

@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ClaimsRead(&doc, &claims) == STATUS_OK)
 	{
 		const int	texts[] = {claims.iss, claims.sub, claims.jti, claims.role, claims.email,
-			claims.session_id, claims.tenant_id, claims.tenant_role, claims.aal};
+		claims.session_id, claims.tenant_id, claims.tenant_role, claims.aal};
 
 		REQUIRE(doc.tokens[0].type == JSON_OBJECT);
 		for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
