@@ -11,6 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 plan skip_all => 'needs /proc' unless -r '/proc/self/statm';
+plan skip_all => 'tools keep memory of their own' if $ENV{SANITIZE} || $ENV{VALGRIND};
 
 my $node = new_server('leaks', "log_statement = none\nlog_min_messages = panic");
 $node->safe_psql('postgres', q(

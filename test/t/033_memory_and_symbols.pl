@@ -70,12 +70,13 @@ for my $what (sort keys %calls)
 	$session->query_safe("SELECT fail('$call', 1000)");
 	my $before = resident($pid);
 	is($session->query_safe("SELECT fail('$call', $times)"), $times, "$what: fails each time");
-	cmp_ok(resident($pid) - $before, '<', 2048, "$what: $times failures take less than 2 MB");
+	# tools keep memory of their own
+	cmp_ok(resident($pid) - $before, '<', 2048, "$what: $times failures take less than 2 MB") unless $ENV{SANITIZE} || $ENV{VALGRIND};
 }
 my $before = resident($pid);
 $session->query_safe("SELECT count(auth.authenticate('$token')) FROM generate_series(1, 20000)");
 $session->query_safe("SELECT count(set_config('intrex_auth.token', '$token', true)) FROM generate_series(1, 20000)");
-cmp_ok(resident($pid) - $before, '<', 2048, 'nor do as many good ones');
+cmp_ok(resident($pid) - $before, '<', 2048, 'nor do as many good ones') unless $ENV{SANITIZE} || $ENV{VALGRIND};
 $session->quit;
 
 # symbols
@@ -85,7 +86,7 @@ SKIP:
 {
 	skip 'the library is not in the tree', 1 unless $library;
 	my @symbols = split(/\n/, `nm -D --defined-only '$library' | cut -d' ' -f3`);
-	my @strange = grep { !/^(pg_finfo_)?intrex_auth_|^Pg_magic_func$|^_PG_init$/ } @symbols;
+	my @strange = grep { !/^(pg_finfo_)?intrex_auth_|^Pg_magic_func$|^_PG_init$|^__(asan|odr_asan|ubsan)/ } @symbols;
 	is("@strange", '', 'only what the server looks up is exported');
 }
 
