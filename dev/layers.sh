@@ -212,7 +212,7 @@ sanitize()
 	options=(COPT="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer")
 	timeout -k 1 20 env "LD_PRELOAD=$runtime $first" ASAN_OPTIONS=detect_leaks=0 "$PRIVATE_BIN/postgres" -V >/dev/null ||
 		die "the server does not start under ASan"
-	wrap_server env "LD_PRELOAD=$runtime $first" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+	wrap_server "LD_PRELOAD=$runtime $first" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 }
 
 # The server under valgrind, which takes thirty times as long.  Only its own

@@ -157,22 +157,33 @@ make_prefix()
 	printf '%s\n' "$stamp" > "$ROOT/stamp"
 }
 
-# Have the server of the private installation run by a command (a tool, or env
-# with settings): in the place of the program comes a script, and the program
-# beside it, where it finds its files as well.
+# Have the server of the private installation run with settings (NAME=VALUE …)
+# or by a command.  In the place of the program comes a script, and the program
+# beside it, where it finds its files as well; with settings alone it goes by the
+# name of the script, so that `pg_ctl restart` starts that.
 wrap_server()
 {
 	local bin=$PRIVATE_BIN
 
 	mv "$bin/postgres" "$bin/postgres.real"
 	{
-		echo '#!/bin/sh'
+		echo '#!/bin/bash'
 		echo 'case $1 in'
 		echo "	--boot | --check | --version | -V | -C) exec '$bin/postgres.real' \"\$@\" ;;"
 		echo 'esac'
-		printf 'exec'
-		printf " '%s'" "$@"
-		echo " '$bin/postgres.real' \"\$@\""
+		while [[ ${1:-} == *=* ]]
+		do
+			printf "export '%s'\n" "$1"
+			shift
+		done
+		if [ $# -eq 0 ]
+		then
+			echo "exec -a '$bin/postgres' '$bin/postgres.real' \"\$@\""
+		else
+			printf 'exec'
+			printf " '%s'" "$@"
+			echo " '$bin/postgres.real' \"\$@\""
+		fi
 	} > "$bin/postgres"
 	chmod 755 "$bin/postgres"
 }

@@ -30,7 +30,7 @@ $node->init;
 $node->append_conf('postgresql.conf', $_) for ('log_statement = none', 'intrex_auth.password_cost = 4', 'intrex_auth.login_limit_address = 1000000', 'shared_buffers = 8MB');
 $node->start;
 {
-	# a kernel that hides the memory of other processes (yama) hides it from root alone not
+	# the kernel may keep processes from reading one another
 	my ($postmaster) = slurp($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 	if (!open(my $memory, '<', "/proc/$postmaster/mem"))
 	{
