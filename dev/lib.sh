@@ -160,7 +160,7 @@ make_prefix()
 # Have the server of the private installation run with settings (NAME=VALUE …)
 # or by a command.  In the place of the program comes a script, and the program
 # beside it, where it finds its files as well; with settings alone it goes by the
-# name of the script, so that `pg_ctl restart` starts that.
+# name of the script, wherever that was copied, so that `pg_ctl restart` starts it.
 wrap_server()
 {
 	local bin=$PRIVATE_BIN
@@ -168,8 +168,9 @@ wrap_server()
 	mv "$bin/postgres" "$bin/postgres.real"
 	{
 		echo '#!/bin/bash'
+		echo 'name=$(cd "$(dirname "$0")" && pwd)/postgres'
 		echo 'case $1 in'
-		echo "	--boot | --check | --version | -V | -C) exec '$bin/postgres.real' \"\$@\" ;;"
+		echo "	--boot | --check | --version | -V | -C) exec -a \"\$name\" '$bin/postgres.real' \"\$@\" ;;"
 		echo 'esac'
 		while [[ ${1:-} == *=* ]]
 		do
@@ -178,7 +179,7 @@ wrap_server()
 		done
 		if [ $# -eq 0 ]
 		then
-			echo "exec -a '$bin/postgres' '$bin/postgres.real' \"\$@\""
+			echo "exec -a \"\$name\" '$bin/postgres.real' \"\$@\""
 		else
 			printf 'exec'
 			printf " '%s'" "$@"
