@@ -136,8 +136,3 @@ CREATE TRIGGER identity_truncated
 ALTER TABLE auth.users ENABLE ALWAYS TRIGGER identity_changed, ENABLE ALWAYS TRIGGER identity_truncated;
 ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER identity_changed, ENABLE ALWAYS TRIGGER identity_truncated;
 ALTER TABLE auth.memberships ENABLE ALWAYS TRIGGER identity_changed, ENABLE ALWAYS TRIGGER identity_truncated;
-
--- not data: a relation whose "change" PostgreSQL announces to every backend
-CREATE TYPE auth.identity_change AS ();
-COMMENT ON TYPE auth.identity_change IS 'has no values: what auth._identity_changed() announces as changed, so that backends forget which sessions they found alive';
-REVOKE ALL ON TYPE auth.identity_change FROM PUBLIC;

@@ -17,6 +17,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "announce.h"
 #include "claimshook.h"
 #include "compat.h"
 #include "identity.h"
@@ -422,7 +423,7 @@ intrex_auth_identity_changed(PG_FUNCTION_ARGS)
 				 errmsg("auth._identity_changed() is a trigger function")));
 	epoch++;
 	TokenValueUnjudged(token_value);
-	LivenessAnnounce();
+	AnnounceChange(CHANGE_OF_IDENTITY);
 	PG_RETURN_POINTER(NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "announce.h"
 #include "identity.h"
 #include "logguard.h"
 #include "settings.h"
@@ -25,6 +26,7 @@ void
 _PG_init(void)
 {
 	SettingsInit();
+	AnnounceInit();
 	IdentityInit();
 	LogGuardInit();
 

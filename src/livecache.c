@@ -3,7 +3,7 @@
  *
  * Depends on liveness.c, whose three look-ups take as long as verifying a few
  * tokens, and their locks are shared with all backends.  Every change of the
- * rows is announced (LivenessAnnounce), and an announcement ends all that was
+ * rows is announced (announce.c), and an announcement ends all that was
  * kept.  Only "alive" is kept, and only what others have committed.
  */
 #include "postgres.h"
@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "announce.h"
 #include "livecache.h"
 
 /* Sessions that a backend keeps, about 200 bytes each; then it starts anew. */
@@ -90,7 +91,7 @@ LivenessRecall(const pg_uuid_t *session, const pg_uuid_t *user, const pg_uuid_t 
 			   bool as_admin, Membership *membership)
 {
 	/* before the look, so that what is changed during it is not kept as if it were new */
-	uint64		generation = LivenessGeneration();
+	uint64		generation = AnnounceGeneration(CHANGE_OF_IDENTITY);
 	Question	question;
 	Kept	   *entry;
 	Liveness	outcome;

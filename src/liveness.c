@@ -62,11 +62,7 @@ typedef struct TableOids
 static TableOids sessions = {"sessions", "sessions_pkey", InvalidOid, InvalidOid};
 static TableOids users = {"users", "users_pkey", InvalidOid, InvalidOid};
 static TableOids memberships = {"memberships", "memberships_pkey", InvalidOid, InvalidOid};
-static Oid	marker = InvalidOid;
 static bool oids_known = false;
-
-/* Grows when a committed change of the tables' rows reaches this backend. */
-static uint64 generation = 1;
 
 static const struct
 {
@@ -98,23 +94,15 @@ LivenessText(Liveness liveness)
 	return outcomes[liveness].text;
 }
 
-/* A change of one of our relations, of any, or what LivenessAnnounce() sent. */
+/* A change of one of our relations, or of any: find them anew. */
 static void
-OnRelationChange(Datum arg, Oid relid)
+ForgetOids(Datum arg, Oid relid)
 {
-	if (oids_known && relid == marker)
-	{
-		generation++;
-		return;
-	}
-	if (!OidIsValid(relid) || !oids_known ||
+	if (!OidIsValid(relid) ||
 		relid == sessions.table || relid == sessions.index ||
 		relid == users.table || relid == users.index ||
 		relid == memberships.table || relid == memberships.index)
-	{
 		oids_known = false;
-		generation++;
-	}
 }
 
 /* Find a table and its primary key by name. */
@@ -145,9 +133,6 @@ KnowOids(void)
 		!FindOids(&sessions, namespace) ||
 		!FindOids(&users, namespace) ||
 		!FindOids(&memberships, namespace))
-		return false;
-	marker = get_relname_relid("identity_change", namespace);
-	if (!OidIsValid(marker))
 		return false;
 	oids_known = true;
 	return true;
@@ -442,34 +427,9 @@ LivenessLookFacts(const pg_uuid_t *session, bool chosen, const pg_uuid_t *tenant
 	return outcome;
 }
 
-/*
- * Which committed state of the rows this backend knows of.  What every backend
- * does at the start of a transaction (and here) makes a commit known that was
- * answered before.
- */
-uint64
-LivenessGeneration(void)
-{
-	AcceptInvalidationMessages();
-	return generation;
-}
-
-/*
- * Rows were changed: tell all backends, on standbys too, if and when this
- * transaction commits, and this one after the present command and at rollback.
- * The message is PostgreSQL's own of a changed relation; the relation is a
- * composite type that exists for nothing else, so that no plan hangs on it.
- */
-void
-LivenessAnnounce(void)
-{
-	if (KnowOids())
-		CacheInvalidateRelcacheByRelid(marker);
-}
-
-/* Hear of changes. */
+/* Hear of changes to the tables themselves. */
 void
 LivenessInit(void)
 {
-	CacheRegisterRelcacheCallback(OnRelationChange, (Datum) 0);
+	CacheRegisterRelcacheCallback(ForgetOids, (Datum) 0);
 }

@@ -42,10 +42,6 @@ extern Liveness LivenessLook(const pg_uuid_t *session, const pg_uuid_t *user,
 							 const pg_uuid_t *tenant, bool as_admin,
 							 Membership *membership, TimestampTz *ends);
 
-/* An answer found at one generation holds, but for its end, until there is another. */
-extern uint64 LivenessGeneration(void);
-extern void LivenessAnnounce(void);
-
 /* Units in an allocation that lasts as long as the transaction. */
 extern const pg_uuid_t *LivenessKeepUnits(const pg_uuid_t *units, int count);
 
