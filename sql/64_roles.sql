@@ -1,0 +1,317 @@
+-- sql/64_roles.sql: administration of resources, roles, permissions and assignments.
+-- Depends on 14_permission_tables.sql, 40_response.sql, 45_audit.sql, 60_tenants.sql.
+
+CREATE OR REPLACE FUNCTION auth.resource_create(name text, actions text[] DEFAULT ARRAY['read', 'create', 'update', 'delete'], description text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	action text;
+BEGIN
+	IF name IS NULL OR name COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$' THEN
+		PERFORM auth._fail('22023', 'name of the resource is not valid', 'It has 1 to 63 letters, digits and underscores, and begins with a letter.');
+	END IF;
+	IF coalesce(cardinality(actions), 0) NOT BETWEEN 1 AND 100 THEN
+		PERFORM auth._fail('22023', 'a resource has 1 to 100 actions');
+	END IF;
+	FOREACH action IN ARRAY actions LOOP
+		IF action IS NULL OR action COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$' THEN
+			PERFORM auth._fail('22023', 'name of an action is not valid', 'It has 1 to 63 letters, digits and underscores, and begins with a letter.');
+		END IF;
+	END LOOP;
+	IF EXISTS (SELECT FROM auth.resources AS r WHERE r.name = resource_create.name) THEN
+		PERFORM auth._fail('23505', 'the resource exists already', 'auth.resource_update() changes its actions.');
+	END IF;
+	PERFORM auth._audit_admin('resource_create', NULL, NULL, jsonb_build_object('resource', name, 'actions', actions));
+	INSERT INTO auth.resources (name, actions, description) VALUES (resource_create.name, resource_create.actions, resource_create.description);
+END
+$$;
+COMMENT ON FUNCTION auth.resource_create(text, text[], text) IS 'makes a resource known, with the actions that permissions may name';
+REVOKE ALL ON FUNCTION auth.resource_create(text, text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.resource_create(text, text[], text) TO auth_admin;
+
+-- The row of a resource, which must know an action if one is given.
+CREATE OR REPLACE FUNCTION auth._demand_resource(name text, action text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	known text[] := (SELECT r.actions FROM auth.resources AS r WHERE r.name = _demand_resource.name);
+BEGIN
+	IF known IS NULL THEN
+		PERFORM auth._fail('42704', format('there is no resource "%s"', left(name, 63)), 'auth.resources lists them; auth.resource_create() adds one.');
+	ELSIF action <> ALL (known) THEN
+		PERFORM auth._fail('42704', format('there is no action "%s" on resource "%s"', left(action, 63), name),
+			format('It knows %s.', array_to_string(known, ', ')));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_resource(text, text) IS 'raises 42704 unless the resource, and the action on it, are known';
+REVOKE ALL ON FUNCTION auth._demand_resource(text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth.resource_update(name text, actions text[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	used text;
+BEGIN
+	PERFORM auth._demand_resource(name);
+	IF coalesce(cardinality(actions), 0) NOT BETWEEN 1 AND 100 OR EXISTS (
+		SELECT FROM unnest(actions) AS a WHERE a IS NULL OR a COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$') THEN
+		PERFORM auth._fail('22023', 'actions are not valid', 'There are 1 to 100, each of 1 to 63 letters, digits and underscores, beginning with a letter.');
+	END IF;
+	SELECT p.action INTO used FROM auth.role_permissions AS p
+		WHERE p.resource = name AND p.action <> ALL (actions) LIMIT 1;
+	IF FOUND THEN
+		PERFORM auth._fail('23503', format('permissions name the action "%s"', used), 'Remove them with auth.permission_remove() first.');
+	END IF;
+	PERFORM auth._audit_admin('resource_update', NULL, NULL, jsonb_build_object('resource', name, 'actions', actions));
+	UPDATE auth.resources AS r SET actions = resource_update.actions WHERE r.name = resource_update.name;
+END
+$$;
+COMMENT ON FUNCTION auth.resource_update(text, text[]) IS 'changes which actions are known on a resource';
+REVOKE ALL ON FUNCTION auth.resource_update(text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.resource_update(text, text[]) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.resource_delete(name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	used_by text;
+BEGIN
+	PERFORM auth._demand_resource(name);
+	SELECT format('%I.%I', t.schema_name, t.table_name) INTO used_by
+		FROM auth.protected_tables AS t WHERE t.resource = resource_delete.name LIMIT 1;
+	IF FOUND THEN
+		PERFORM auth._fail('23503', format('the table %s is protected as this resource', used_by),
+			'Protect it as another one, or call auth.unprotect() first.');
+	END IF;
+	PERFORM auth._audit_admin('resource_delete', NULL, NULL, jsonb_build_object('resource', name));
+	DELETE FROM auth.resources AS r WHERE r.name = resource_delete.name;
+END
+$$;
+COMMENT ON FUNCTION auth.resource_delete(text) IS 'deletes a resource and all permissions on it';
+REVOKE ALL ON FUNCTION auth.resource_delete(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.resource_delete(text) TO auth_admin;
+
+-- Roles ------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION auth._demand_role_row(role text, tenant_id uuid) RETURNS auth.roles
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	found_role auth.roles;
+BEGIN
+	SELECT r.* INTO found_role FROM auth.roles AS r
+		WHERE r.name = role AND r.tenant_id IS NOT DISTINCT FROM _demand_role_row.tenant_id FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		PERFORM auth._fail('P0002', CASE WHEN tenant_id IS NULL THEN 'role not found' ELSE 'the tenant has no role of its own of this name' END,
+			'auth.roles lists them; auth.role_create() adds one.');
+	END IF;
+	RETURN found_role;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_role_row(text, uuid) IS 'a role of all tenants (tenant_id is NULL) or of one; raises P0002 when there is none';
+REVOKE ALL ON FUNCTION auth._demand_role_row(text, uuid) FROM PUBLIC;
+
+-- A tenant's role of the same name as a role of all tenants would change what
+-- members have without a word; so there is none.
+CREATE OR REPLACE FUNCTION auth.role_create(name text, rank integer, tenant_id uuid DEFAULT NULL, grants text[] DEFAULT NULL, description text DEFAULT NULL) RETURNS uuid
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	role_id uuid;
+BEGIN
+	PERFORM auth._demand_role(name);
+	IF rank IS NULL OR rank NOT BETWEEN 0 AND 1000 THEN
+		PERFORM auth._fail('22023', 'rank must be from 0 to 1000');
+	END IF;
+	IF tenant_id IS NOT NULL THEN
+		PERFORM auth._demand_tenant(tenant_id);
+	END IF;
+	-- one at a time, so that the two kinds cannot meet
+	LOCK TABLE auth.roles IN SHARE ROW EXCLUSIVE MODE;
+	IF EXISTS (SELECT FROM auth.roles AS r WHERE r.name = role_create.name
+		AND (r.tenant_id IS NULL OR tenant_id IS NULL OR r.tenant_id = role_create.tenant_id)) THEN
+		PERFORM auth._fail('23505', 'a role of this name exists already',
+			CASE WHEN tenant_id IS NULL THEN 'All tenants, or one of them, have it.' END);
+	END IF;
+	INSERT INTO auth.roles (name, rank, tenant_id, grants, description)
+		VALUES (name, rank, tenant_id, grants, description) RETURNING id INTO role_id;
+	PERFORM auth._audit_admin('role_create', NULL, tenant_id, jsonb_build_object('role', name, 'rank', rank));
+	RETURN role_id;
+END
+$$;
+COMMENT ON FUNCTION auth.role_create(text, integer, uuid, text[], text) IS 'adds a role for all tenants, or for one; returns its id';
+REVOKE ALL ON FUNCTION auth.role_create(text, integer, uuid, text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.role_create(text, integer, uuid, text[], text) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.role_delete(name text, tenant_id uuid DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	role auth.roles := auth._demand_role_row(name, tenant_id);
+	members bigint;
+BEGIN
+	-- no member keeps a role that is not there any more; nobody gets it meanwhile
+	LOCK TABLE auth.memberships IN SHARE ROW EXCLUSIVE MODE;
+	SELECT count(*) INTO members FROM auth.memberships AS m
+		WHERE m.role = role.name AND (role.tenant_id IS NULL OR m.tenant_id = role.tenant_id);
+	IF members > 0 THEN
+		PERFORM auth._fail('23503', format('%s members have this role', members), 'Give them another one first.');
+	END IF;
+	PERFORM auth._audit_admin('role_delete', NULL, role.tenant_id, jsonb_build_object('role', role.name));
+	DELETE FROM auth.roles AS r WHERE r.id = role.id;
+END
+$$;
+COMMENT ON FUNCTION auth.role_delete(text, uuid) IS 'deletes a role that no member has';
+REVOKE ALL ON FUNCTION auth.role_delete(text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.role_delete(text, uuid) TO auth_admin;
+
+-- Permissions ------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION auth._demand_condition(condition text) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF condition IS NULL OR condition COLLATE "C" !~ '^(aal2|consent:[A-Za-z][A-Za-z0-9_]{0,62}|feature:[A-Za-z][A-Za-z0-9_]{0,62})$' THEN
+		PERFORM auth._fail('22023', 'condition is not valid', 'It is aal2, consent:PURPOSE or feature:NAME.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_condition(text) IS 'raises 22023 unless a permission can have this condition';
+REVOKE ALL ON FUNCTION auth._demand_condition(text) FROM PUBLIC;
+
+-- The one place that writes a permission.
+CREATE OR REPLACE FUNCTION auth._permission_write(role_id uuid, resource text, action text, scope text,
+		conditions text[], columns text[], message text) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM auth._demand_resource(resource, coalesce(action, ''));
+	PERFORM auth._demand_condition(c) FROM unnest(conditions) AS c;
+	BEGIN
+		INSERT INTO auth.role_permissions AS p (role_id, resource, action, scope, conditions, columns, message)
+			VALUES (role_id, resource, action, scope, coalesce(conditions, '{}'), columns, message);
+	EXCEPTION WHEN unique_violation THEN
+		UPDATE auth.role_permissions AS p
+			SET scope = _permission_write.scope, conditions = coalesce(_permission_write.conditions, '{}'),
+				columns = _permission_write.columns, message = _permission_write.message
+			WHERE p.role_id = _permission_write.role_id AND p.resource = _permission_write.resource AND p.action = _permission_write.action;
+	END;
+END
+$$;
+COMMENT ON FUNCTION auth._permission_write(uuid, text, text, text, text[], text[], text) IS 'writes a permission or a denial';
+REVOKE ALL ON FUNCTION auth._permission_write(uuid, text, text, text, text[], text[], text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth.permission_set(role text, resource text, action text, scope text, conditions text[] DEFAULT '{}',
+		columns text[] DEFAULT NULL, message text DEFAULT NULL, tenant_id uuid DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	role_row auth.roles := auth._demand_role_row(role, tenant_id);
+BEGIN
+	IF scope IS NULL OR scope <> ALL (ARRAY['tenant', 'unit', 'assigned', 'own']) THEN
+		PERFORM auth._fail('22023', 'scope is not valid', 'It is tenant, unit, assigned or own; auth.permission_deny() denies. The platform is the platform administrators''.');
+	END IF;
+	PERFORM auth._audit_admin('permission_set', NULL, tenant_id, jsonb_build_object('role', role, 'resource', resource, 'action', action, 'scope', scope));
+	PERFORM auth._permission_write(role_row.id, resource, action, scope, conditions, columns, message);
+END
+$$;
+COMMENT ON FUNCTION auth.permission_set(text, text, text, text, text[], text[], text, uuid) IS 'allows an action on a resource to a role, on the rows of a scope; bites on the next transaction';
+REVOKE ALL ON FUNCTION auth.permission_set(text, text, text, text, text[], text[], text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.permission_set(text, text, text, text, text[], text[], text, uuid) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.permission_deny(role text, resource text, action text, message text DEFAULT NULL, tenant_id uuid DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	role_row auth.roles := auth._demand_role_row(role, tenant_id);
+BEGIN
+	PERFORM auth._audit_admin('permission_deny', NULL, tenant_id, jsonb_build_object('role', role, 'resource', resource, 'action', action));
+	PERFORM auth._permission_write(role_row.id, resource, action, NULL, '{}', NULL, message);
+END
+$$;
+COMMENT ON FUNCTION auth.permission_deny(text, text, text, text, uuid) IS 'denies an action on a resource to a role, whatever else allows it, with a message of its own';
+REVOKE ALL ON FUNCTION auth.permission_deny(text, text, text, text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.permission_deny(text, text, text, text, uuid) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.permission_remove(role text, resource text, action text, tenant_id uuid DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	role_row auth.roles := auth._demand_role_row(role, tenant_id);
+BEGIN
+	PERFORM auth._demand_resource(resource, coalesce(action, ''));
+	DELETE FROM auth.role_permissions AS p
+		WHERE p.role_id = role_row.id AND p.resource = permission_remove.resource AND p.action = permission_remove.action;
+	IF NOT FOUND THEN
+		PERFORM auth._fail('P0002', 'the role has no such permission');
+	END IF;
+	PERFORM auth._audit_admin('permission_remove', NULL, tenant_id, jsonb_build_object('role', role, 'resource', resource, 'action', action));
+END
+$$;
+COMMENT ON FUNCTION auth.permission_remove(text, text, text, uuid) IS 'removes a permission or a denial; bites on the next transaction';
+REVOKE ALL ON FUNCTION auth.permission_remove(text, text, text, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.permission_remove(text, text, text, uuid) TO auth_admin;
+
+-- Assignments ------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION auth.assignment_add(tenant_id uuid, user_id uuid, subject_id uuid, ends_at timestamptz DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	member auth.memberships := auth._demand_member(tenant_id, user_id);
+BEGIN
+	IF subject_id IS NULL THEN
+		PERFORM auth._fail('22023', 'subject_id is required');
+	END IF;
+	BEGIN
+		INSERT INTO auth.assignments (tenant_id, user_id, subject_id, ends_at, created_by)
+			VALUES (member.tenant_id, member.user_id, subject_id, ends_at, auth.uid());
+	EXCEPTION WHEN unique_violation THEN
+		UPDATE auth.assignments AS a SET ends_at = assignment_add.ends_at
+			WHERE a.tenant_id = member.tenant_id AND a.user_id = member.user_id AND a.subject_id = assignment_add.subject_id;
+	END;
+	PERFORM auth._audit_admin('assignment_add', member.user_id, member.tenant_id,
+		jsonb_build_object('subject', subject_id, 'ends_at', ends_at));
+END
+$$;
+COMMENT ON FUNCTION auth.assignment_add(uuid, uuid, uuid, timestamptz) IS 'assigns a member to something, or changes when that ends';
+REVOKE ALL ON FUNCTION auth.assignment_add(uuid, uuid, uuid, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.assignment_add(uuid, uuid, uuid, timestamptz) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.assignment_remove(tenant_id uuid, user_id uuid, subject_id uuid) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	DELETE FROM auth.assignments AS a
+		WHERE a.tenant_id = assignment_remove.tenant_id AND a.user_id = assignment_remove.user_id AND a.subject_id = assignment_remove.subject_id;
+	IF NOT FOUND THEN
+		PERFORM auth._fail('P0002', 'assignment not found');
+	END IF;
+	PERFORM auth._audit_admin('assignment_remove', user_id, tenant_id, jsonb_build_object('subject', subject_id));
+	PERFORM auth._make_durable();
+END
+$$;
+COMMENT ON FUNCTION auth.assignment_remove(uuid, uuid, uuid) IS 'ends an assignment; bites on the next statement';
+REVOKE ALL ON FUNCTION auth.assignment_remove(uuid, uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.assignment_remove(uuid, uuid, uuid) TO auth_admin;
