@@ -24,9 +24,9 @@ CREATE TABLE auth.protected_tables (
 COMMENT ON TABLE auth.protected_tables IS
 'Tables under auth.protect: its arguments, and how each table was before (had_…), so that auth.unprotect takes back no more than was made';
 COMMENT ON COLUMN auth.protected_tables.id IS 'stands also in the argument of the trigger of the table, so that a renamed table is recognized';
-COMMENT ON COLUMN auth.protected_tables.resource IS 'the resource whose permissions and scopes apply; recorded only, until permissions exist';
-COMMENT ON COLUMN auth.protected_tables.unit_column IS 'unit (branch) that a row belongs to; recorded only, until permissions exist';
-COMMENT ON COLUMN auth.protected_tables.owner_column IS 'user who owns a row; recorded only, until permissions exist';
-COMMENT ON COLUMN auth.protected_tables.assignee_column IS 'user a row is assigned to; recorded only, until permissions exist';
+COMMENT ON COLUMN auth.protected_tables.resource IS 'the resource whose permissions apply; NULL: every member of the tenant may do everything';
+COMMENT ON COLUMN auth.protected_tables.unit_column IS 'unit (branch) that a row belongs to: the rows of that scope';
+COMMENT ON COLUMN auth.protected_tables.owner_column IS 'user who owns a row: the rows of that scope';
+COMMENT ON COLUMN auth.protected_tables.assignee_column IS 'user a row is assigned to: the rows of that scope';
 REVOKE ALL ON TABLE auth.protected_tables FROM PUBLIC;
 SELECT pg_extension_config_dump('auth.protected_tables', '');

@@ -7,9 +7,11 @@
 CREATE TABLE auth.resources (
 	name text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name ~ '^[A-Za-z][A-Za-z0-9_]{0,62}$'),
 	actions text[] COLLATE "C" NOT NULL,
-	description text
+	description text,
+	message text
 );
 COMMENT ON TABLE auth.resources IS 'what permissions are about, with the actions that are known on each: anything else is a typing error';
+COMMENT ON COLUMN auth.resources.message IS 'what the person is told who is refused; NULL: "Insufficient permissions"';
 REVOKE ALL ON TABLE auth.resources FROM PUBLIC;
 GRANT SELECT ON auth.resources TO auth_admin;
 SELECT pg_extension_config_dump('auth.resources', '');
@@ -55,7 +57,7 @@ COMMENT ON TABLE auth.role_permissions IS 'what a role may do';
 COMMENT ON COLUMN auth.role_permissions.scope IS 'on which rows; NULL: explicitly on none, whatever else allows it';
 COMMENT ON COLUMN auth.role_permissions.conditions IS 'what must hold besides: aal2, consent:PURPOSE, feature:NAME';
 COMMENT ON COLUMN auth.role_permissions.columns IS 'the columns that an update may change; NULL: all';
-COMMENT ON COLUMN auth.role_permissions.message IS 'what the person is told who is refused; NULL: "Insufficient permissions"';
+COMMENT ON COLUMN auth.role_permissions.message IS 'what the person is told who is refused; NULL: the message of the resource';
 REVOKE ALL ON TABLE auth.role_permissions FROM PUBLIC;
 GRANT SELECT ON auth.role_permissions TO auth_admin;
 SELECT pg_extension_config_dump('auth.role_permissions', '');

@@ -1,5 +1,5 @@
 -- sql/70_protect.sql: tenant isolation of a table in one call, auth.protect, and back.
--- Depends on auth.tenants, auth.tenant_id(), auth.is_super_admin(), 12_protected_tables.sql.
+-- Depends on auth.tenants, auth.tenant_id(), 12_protected_tables.sql, 69_protect_policies.sql.
 --
 -- Everything runs with the rights of the caller, who owns the table. Each step is
 -- planned by comparing the catalog with what ought to be there, then executed and
@@ -33,45 +33,6 @@ COMMENT ON FUNCTION auth.tenant_immutable() IS
 REVOKE ALL ON FUNCTION auth.tenant_immutable() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.tenant_immutable() TO auth_admin;
 
--- A table and all that inherits from it, parents first.
-CREATE OR REPLACE FUNCTION auth._protect_tree(target regclass)
-RETURNS SETOF regclass
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	WITH RECURSIVE tree (relid, depth) AS (
-		SELECT target::oid, 0
-		UNION
-		SELECT i.inhrelid, t.depth + 1 FROM pg_inherits i JOIN tree t ON i.inhparent = t.relid
-	)
-	SELECT c.oid::regclass
-	FROM (SELECT relid, max(depth) AS depth FROM tree GROUP BY relid) t
-	JOIN pg_class c ON c.oid = t.relid
-	WHERE c.relkind IN ('r', 'p')
-	ORDER BY t.depth, c.relname, c.oid
-$$;
-COMMENT ON FUNCTION auth._protect_tree(regclass) IS
-'Internal: a table, its partitions and its inheritance children, parents first';
-REVOKE ALL ON FUNCTION auth._protect_tree(regclass) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_tree(regclass) TO auth_admin;
-
--- The entry of a table, or NULLs.
-CREATE OR REPLACE FUNCTION auth._protect_entry(target regclass)
-RETURNS auth.protected_tables
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT p
-	FROM auth.protected_tables p, pg_class c, pg_namespace n
-	WHERE c.oid = target AND n.oid = c.relnamespace
-		AND p.schema_name = n.nspname AND p.table_name = c.relname
-$$;
-COMMENT ON FUNCTION auth._protect_entry(regclass) IS 'Internal: the entry of a table in auth.protected_tables';
-REVOKE ALL ON FUNCTION auth._protect_entry(regclass) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_entry(regclass) TO auth_admin;
-
 -- Follow tables and tenant columns that were renamed: the trigger on the table
 -- bears the id of the entry, and depends on the column.
 CREATE OR REPLACE FUNCTION auth._protect_renamed()
@@ -104,7 +65,7 @@ REVOKE ALL ON FUNCTION auth._protect_renamed() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_renamed() TO auth_admin;
 
 -- May this table be protected like this? Raises what is wrong.
-CREATE OR REPLACE FUNCTION auth._protect_check(target regclass, tenant_column name, other_columns name[])
+CREATE OR REPLACE FUNCTION auth._protect_check(target regclass, resource text, tenant_column name, other_columns name[])
 RETURNS void
 LANGUAGE plpgsql
 STABLE
@@ -120,6 +81,10 @@ DECLARE
 BEGIN
 	IF target IS NULL OR tenant_column IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target and tenant_column must not be null';
+	END IF;
+	IF resource IS NOT NULL AND NOT EXISTS (SELECT FROM auth.resources r WHERE r.name = resource) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no resource "%s"', resource),
+			HINT = 'auth.resources lists them; auth.resource_create() adds one.';
 	END IF;
 	SELECT * INTO class FROM pg_class WHERE oid = target;
 	IF NOT FOUND THEN
@@ -191,10 +156,10 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._protect_check(regclass, name, name[]) IS
+COMMENT ON FUNCTION auth._protect_check(regclass, text, name, name[]) IS
 'Internal: raises what keeps a table from being protected with these arguments';
-REVOKE ALL ON FUNCTION auth._protect_check(regclass, name, name[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_check(regclass, name, name[]) TO auth_admin;
+REVOKE ALL ON FUNCTION auth._protect_check(regclass, text, name, name[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._protect_check(regclass, text, name, name[]) TO auth_admin;
 
 -- Enter a table, or bring its entry up to date. What is NULL keeps what is
 -- registered: else a call that only covers new partitions would widen access.
@@ -245,30 +210,6 @@ COMMENT ON FUNCTION auth._protect_registration(regclass, text, name, name, name,
 'Internal: the statement that enters a table in auth.protected_tables, if one is needed';
 REVOKE ALL ON FUNCTION auth._protect_registration(regclass, text, name, name, name, name, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_registration(regclass, text, name, name, name, name, boolean) TO auth_admin;
-
--- The policies a table ought to have. The tenant test is the whole expression, so
--- that it is an AND operand beside the query's own conditions and can use an
--- index; (SELECT …) is computed once per query; the operator cannot be captured.
--- `stored` is how the catalog shows the expression again.
-CREATE OR REPLACE FUNCTION auth._protect_policies(target regclass)
-RETURNS TABLE (policy name, command text, role name, expression text, stored text)
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT 'intrex_auth_' || c.command, c.command, 'authenticated',
-		format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id())', p.tenant_column),
-		format('(%I = ( SELECT auth.tenant_id() AS tenant_id))', p.tenant_column)
-	FROM auth._protect_entry(target) p,
-		unnest(ARRAY['select', 'insert', 'update', 'delete']) c (command)
-	UNION ALL
-	SELECT 'intrex_auth_platform', 'all', 'auth_platform',
-		'(SELECT auth.is_super_admin())',
-		'( SELECT auth.is_super_admin() AS is_super_admin)'
-$$;
-COMMENT ON FUNCTION auth._protect_policies(regclass) IS 'Internal: the policies that a protected table ought to have';
-REVOKE ALL ON FUNCTION auth._protect_policies(regclass) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_policies(regclass) TO auth_admin;
 
 -- What is missing on one table, as statements.
 CREATE OR REPLACE FUNCTION auth._protect_plan(target regclass)
@@ -356,6 +297,25 @@ BEGIN
 				OR position(format(' WHEN ((old.%I IS DISTINCT FROM new.%1$I)) ', entry.tenant_column) IN pg_get_triggerdef(t.oid)) = 0)
 		ORDER BY s.step;
 	END IF;
+
+	-- In each table of the tree: a permission may name columns.
+	RETURN QUERY
+	SELECT 'trigger', s.statement
+	FROM (SELECT) one
+	LEFT JOIN pg_trigger t ON t.tgrelid = target AND t.tgname = replace(trigger_name, 'tenant', 'columns') AND t.tgparentid = 0
+	CROSS JOIN LATERAL (VALUES
+		(1, format('DROP TRIGGER %I ON %s', coalesce(t.tgname, ''), target)),
+		(2, format('CREATE TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION auth.columns_guard(%L)',
+			replace(trigger_name, 'tenant', 'columns'), target, entry.resource))
+	) s (step, statement)
+	WHERE CASE s.step WHEN 1 THEN t.oid IS NOT NULL ELSE entry.resource IS NOT NULL END
+		AND (t.oid IS NULL OR entry.resource IS NULL
+			OR t.tgfoid <> 'auth.columns_guard()'::regprocedure OR t.tgtype <> 19 OR t.tgenabled NOT IN ('O', 'A')
+			OR t.tgargs <> convert_to(entry.resource, 'UTF8') || '\x00')
+		-- a partition has that of its parent, as a clone
+		AND NOT EXISTS (SELECT FROM pg_trigger i WHERE i.tgrelid = target AND i.tgparentid <> 0
+			AND i.tgfoid = 'auth.columns_guard()'::regprocedure AND i.tgenabled IN ('O', 'A'))
+	ORDER BY s.step;
 
 	IF NOT class.relrowsecurity THEN
 		RETURN QUERY SELECT 'row level security', format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
@@ -459,7 +419,7 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table %s was renamed meanwhile', statement);
 		END IF;
 	END IF;
-	PERFORM auth._protect_check(target, tenant_column, ARRAY[unit_column, owner_column, assignee_column]);
+	PERFORM auth._protect_check(target, resource, tenant_column, ARRAY[unit_column, owner_column, assignee_column]);
 
 	-- All entries first: a step on the parent changes its children, too.
 	FOR relation IN SELECT auth._protect_tree(target) LOOP
@@ -489,6 +449,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.protect(regclass, text, name, name, name, name, boolean) IS
-'Isolates the tenants in a table, its partitions and inheritance children: foreign key to auth.tenants (unless tenant_fk => false), default, index, immutable tenant, forced row level security with one policy per command. Reports each step that it took, and warnings with the statements that help. Can be called again, for new partitions above all; an argument left out keeps what is registered. resource, unit_column, owner_column and assignee_column are checked and recorded, and narrow nothing until permissions exist.';
+'Isolates the tenants in a table, its partitions and inheritance children: foreign key to auth.tenants (unless tenant_fk => false), default, index, immutable tenant, forced row level security with one policy per command. Reports each step that it took, and warnings with the statements that help. Can be called again, for new partitions above all; an argument left out keeps what is registered. With a resource, each command is for those whom the permissions on it let, on the rows of their scope: unit_column holds the unit, owner_column the user that a row belongs to, assignee_column the user it is assigned to (without one, auth.assignments says so).';
 REVOKE ALL ON FUNCTION auth.protect(regclass, text, name, name, name, name, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.protect(regclass, text, name, name, name, name, boolean) TO auth_admin;

@@ -35,7 +35,8 @@ BEGIN
 	RETURN QUERY
 	SELECT 'trigger', format('DROP TRIGGER %I ON %s', tgname, target)
 	FROM pg_trigger
-	WHERE tgrelid = target AND tgparentid = 0 AND tgfoid = 'auth.tenant_immutable()'::regprocedure ORDER BY tgname;
+	WHERE tgrelid = target AND tgparentid = 0
+		AND tgfoid IN ('auth.tenant_immutable()'::regprocedure, 'auth.columns_guard()'::regprocedure) ORDER BY tgname;
 	RETURN QUERY
 	SELECT 'foreign key', format('ALTER TABLE %s DROP CONSTRAINT intrex_auth_tenant', target)
 	FROM pg_constraint

@@ -225,9 +225,11 @@ BEGIN
 			format('SELECT * FROM auth.protect(%L, tenant_column => %L)', target, entry.tenant_column));
 		RETURN NEXT;
 	END IF;
-	IF NOT class.relispartition AND num_nonnulls(entry.unit_column, entry.owner_column, entry.assignee_column) > 0 THEN
+	IF NOT class.relispartition AND entry.resource IS NULL
+		AND num_nonnulls(entry.unit_column, entry.owner_column, entry.assignee_column) > 0 THEN
 		warning := auth._protect_warning(
-			format('unit, owner and assignee columns of %s are recorded only: every member of a tenant reaches all of its rows', target));
+			format('unit, owner and assignee columns of %s narrow nothing without a resource: every member of a tenant reaches all of its rows', target),
+			format('SELECT * FROM auth.protect(%L, resource => …, tenant_column => %L)', target, entry.tenant_column));
 		RETURN NEXT;
 	END IF;
 END
