@@ -42,7 +42,7 @@ BEGIN
 	IF known IS NULL THEN
 		PERFORM auth._fail('42704', format('there is no resource "%s"', left(name, 63)), 'auth.resources lists them; auth.resource_create() adds one.');
 	ELSIF action <> ALL (known) THEN
-		PERFORM auth._fail('42704', format('there is no action "%s" on resource "%s"', left(action, 63), name),
+		PERFORM auth._fail('42704', format('there is no action "%s" on resource "%s"', left(action, 63), left(name, 63)),
 			format('It knows %s.', array_to_string(known, ', ')));
 	END IF;
 END

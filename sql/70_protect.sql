@@ -83,7 +83,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target and tenant_column must not be null';
 	END IF;
 	IF resource IS NOT NULL AND NOT EXISTS (SELECT FROM auth.resources r WHERE r.name = resource) THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no resource "%s"', resource),
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no resource "%s"', left(resource, 63)),
 			HINT = 'auth.resources lists them; auth.resource_create() adds one.';
 	END IF;
 	SELECT * INTO class FROM pg_class WHERE oid = target;

@@ -9,6 +9,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
+#include "mb/pg_wchar.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
 #include "utils/array.h"
@@ -61,6 +62,13 @@ CallersRole(const Identity *identity)
 	return role->exists ? role : NULL;
 }
 
+/* A name for an error message, at most as long as names are. */
+static const char *
+Clip(const char *name)
+{
+	return pnstrdup(name, pg_mbcliplen(name, strlen(name), ROLE_NAME_SIZE - 1));
+}
+
 /* Raise that there is no such resource or action. */
 static void
 DemandKnown(const char *resource, const char *action)
@@ -72,11 +80,11 @@ DemandKnown(const char *resource, const char *action)
 	if (!resource_known)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no resource \"%s\"", resource),
+				 errmsg("there is no resource \"%s\"", Clip(resource)),
 				 errhint("auth.resources lists them; auth.resource_create() adds one.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("there is no action \"%s\" on resource \"%s\"", action, resource),
+			 errmsg("there is no action \"%s\" on resource \"%s\"", Clip(action), resource),
 			 errhint("auth.resources lists the actions of each resource.")));
 }
 
@@ -243,7 +251,7 @@ intrex_auth_has_rank(PG_FUNCTION_ARGS)
 	if (!role->exists)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no role \"%s\"", name),
+				 errmsg("there is no role \"%s\"", Clip(name)),
 				 errhint("auth.roles lists them; auth.use_preset() or auth.role_create() adds some.")));
 	demanded = role->rank;
 	if (identity == NULL)

@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(79);
+SELECT plan(80);
 
 CREATE SCHEMA app;
 SET LOCAL search_path = app, public;
@@ -159,13 +159,15 @@ $$registration: UPDATE auth.protected_tables SET resource = NULL, unit_column = 
 foreign key: ALTER TABLE app.t DROP CONSTRAINT intrex_auth_tenant$$, 'the foreign key is optional');
 SELECT is(steps('protect(''t'')'), '', 'an argument left out keeps what is registered: tenant_fk');
 ALTER TABLE t ADD unit_id uuid, ADD owner_id uuid, ADD assignee_id uuid;
-SELECT matches(steps('protect(''t'', ''thing'', ''tenant_id'', ''unit_id'', ''owner_id'', ''assignee_id'', true)'),
-	$q$^registration: UPDATE auth.protected_tables SET resource = 'thing', unit_column = 'unit_id', owner_column = 'owner_id', assignee_column = 'assignee_id', tenant_fk = 't' WHERE id = 'ID'\nforeign key: [^\n]*$$q$,
-	'resource, unit, owner and assignee are recorded, and make no policy yet');
+SELECT auth.resource_create(r) FROM unnest(ARRAY['thing', 'other_thing']) AS r \g /dev/null
+SELECT matches(warnings('protect(''t'', NULL, ''tenant_id'', ''unit_id'', ''owner_id'', ''assignee_id'')'), '^-- unit, owner and assignee columns of app.t narrow nothing without a resource', 'columns without a resource narrow nothing, and it says so');
+SELECT matches(steps('protect(''t'', ''thing'', tenant_fk => true)'),
+	$q$^registration: UPDATE auth.protected_tables SET resource = 'thing', unit_column = 'unit_id', owner_column = 'owner_id', assignee_column = 'assignee_id', tenant_fk = 't' WHERE id = 'ID'\nforeign key: [^\n]*\ntrigger: CREATE TRIGGER intrex_auth_columns [^\n]*columns_guard\('thing'\)(\npolicy: DROP [^\n]*\npolicy: CREATE [^\n]*auth.scope_is\('thing', '(read|create|update|delete)', 'tenant'\)[^\n]*){4}$$q$,
+	'a resource makes the policies anew');
 SELECT is(steps('protect(''t'')'), '', 'an argument left out keeps what is registered: resource and columns');
-SELECT matches(warnings('protect(''t'')'), '^-- unit, owner and assignee columns of app.t are recorded only', 'and it says that they narrow nothing yet');
+SELECT is(warnings('protect(''t'')'), '', 'and there is nothing to warn of');
 SELECT throws_ok($$SELECT * FROM auth.protect('t', tenant_column => 'unit_id')$$, '55000', 'app.t is protected by its column tenant_id already', 'not by two columns');
-SELECT throws_ok($$SELECT * FROM auth.protect('t', '')$$, '23514', NULL, 'an empty resource');
+SELECT throws_ok($$SELECT * FROM auth.protect('t', '')$$, '42704', 'there is no resource ""', 'an empty resource');
 
 -- renamed, moved, dropped
 ALTER TABLE t RENAME TO renamed;
@@ -177,14 +179,14 @@ SELECT is(steps('protect(''elsewhere.renamed'', tenant_column => ''company_id'')
 	'an entry follows its table and its column');
 SELECT is((SELECT format('%s %s %s %s', schema_name, table_name, resource, tenant_column) FROM auth.protected_tables), 'elsewhere renamed thing company_id', 'with all that it holds');
 CREATE TABLE other (company_id uuid NOT NULL);
-SELECT count(*) FROM auth.protect('other', 'other thing', 'company_id') \gset ignored_
+SELECT count(*) FROM auth.protect('other', 'other_thing', 'company_id') \gset ignored_
 ALTER TABLE other RENAME TO swapped;
 ALTER TABLE elsewhere.renamed SET SCHEMA app;
 ALTER TABLE renamed RENAME TO other;
 ALTER TABLE swapped RENAME TO renamed;
 ALTER TABLE renamed SET SCHEMA elsewhere;
 SELECT matches(steps('protect(''other'', tenant_column => ''company_id'')'), '^registration: UPDATE [^\n]*$', 'two tables that changed names');
-SELECT is((SELECT string_agg(concat_ws(' ', schema_name, table_name, resource), ', ' ORDER BY table_name) FROM auth.protected_tables), 'app other thing, elsewhere renamed other thing', 'have changed entries');
+SELECT is((SELECT string_agg(concat_ws(' ', schema_name, table_name, resource), ', ' ORDER BY table_name) FROM auth.protected_tables), 'app other thing, elsewhere renamed other_thing', 'have changed entries');
 DROP TABLE elsewhere.renamed;
 DELETE FROM auth.protected_tables WHERE table_name = 'renamed';
 ALTER TABLE other RENAME TO renamed;
@@ -203,7 +205,6 @@ SELECT is(warnings('protect(''copied'', tenant_column => ''company_id'')', 't2')
 ALTER TABLE elsewhere.renamed SET SCHEMA app;
 ALTER TABLE renamed RENAME TO t;
 ALTER TABLE t RENAME COLUMN company_id TO tenant_id;
-ALTER TABLE t DROP unit_id, DROP owner_id, DROP assignee_id;
 SELECT is(regexp_replace(steps('unprotect(''t'')'), E' (WHERE|p SET)[^\n]*', '', 'g'),
 $$registration: UPDATE auth.protected_tables
 policy: DROP POLICY intrex_auth_delete ON app.t
@@ -213,12 +214,14 @@ policy: DROP POLICY intrex_auth_select ON app.t
 policy: DROP POLICY intrex_auth_update ON app.t
 row level security: ALTER TABLE app.t NO FORCE ROW LEVEL SECURITY
 row level security: ALTER TABLE app.t DISABLE ROW LEVEL SECURITY
+trigger: DROP TRIGGER intrex_auth_columns ON app.t
 trigger: DROP TRIGGER intrex_auth_tenant ON app.t
 foreign key: ALTER TABLE app.t DROP CONSTRAINT intrex_auth_tenant
 index: DROP INDEX app.intrex_auth_tenant_t
 default: ALTER TABLE ONLY app.t ALTER COLUMN tenant_id DROP DEFAULT
 not null: ALTER TABLE app.t ALTER COLUMN tenant_id DROP NOT NULL
 registration: DELETE FROM auth.protected_tables$$, 'unprotect takes back what was made');
+ALTER TABLE t DROP unit_id, DROP owner_id, DROP assignee_id;
 SELECT is(regexp_replace(snapshot('t'), E'column [.][^\n]*\n', '', 'g'), :'before', 'and leaves the table as it was');
 SELECT is((SELECT count(*) FROM auth.unprotect('t')), 0::bigint, 'a second call does nothing');
 CREATE TABLE had (id uuid, tenant_id uuid NOT NULL DEFAULT gen_random_uuid() REFERENCES auth.tenants ON DELETE CASCADE);
