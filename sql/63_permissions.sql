@@ -73,6 +73,20 @@ COMMENT ON FUNCTION auth.assigned_ids() IS 'what the caller is assigned to in hi
 REVOKE ALL ON FUNCTION auth.assigned_ids() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.assigned_ids() TO anon, authenticated, auth_admin;
 
+-- What the caller is told who may not; rows that deny have a message of their own.
+CREATE OR REPLACE FUNCTION auth._refusal_message(resource text, action text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN coalesce(
+		(SELECT p.message
+			FROM auth.roles AS r JOIN auth.role_permissions AS p ON p.role_id = r.id
+			WHERE r.name = auth.tenant_role() AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
+				AND p.resource = _refusal_message.resource AND p.action = _refusal_message.action),
+		(SELECT s.message FROM auth.resources AS s WHERE s.name = _refusal_message.resource),
+		'Insufficient permissions');
+COMMENT ON FUNCTION auth._refusal_message(text, text) IS 'what the caller is told who may not do this';
+REVOKE ALL ON FUNCTION auth._refusal_message(text, text) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth.columns_guard() RETURNS trigger
 	LANGUAGE c VOLATILE
 	AS 'MODULE_PATHNAME', 'intrex_auth_columns_guard';

@@ -7,14 +7,14 @@
 
 -- PostgREST would make 403 of 28000, and 401 of the 42501 of somebody who came
 -- with a cookie; SQLSTATE PGRST says what we mean.
-CREATE OR REPLACE FUNCTION auth._guard_refuse(guard text, authenticated boolean) RETURNS void
+CREATE OR REPLACE FUNCTION auth._guard_refuse(guard text, authenticated boolean, reason text DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	status CONSTANT integer := CASE WHEN authenticated THEN 403 ELSE 401 END;
 	code CONSTANT text := CASE WHEN authenticated THEN 'insufficient_permissions' ELSE 'no_authorization' END;
-	message CONSTANT text := CASE WHEN authenticated THEN 'Insufficient permissions' ELSE 'Authentication required' END;
+	message CONSTANT text := CASE WHEN authenticated THEN coalesce(reason, 'Insufficient permissions') ELSE 'Authentication required' END;
 BEGIN
 	-- the error rolls back whatever a row could tell
 	PERFORM auth._report_event('guard_refused', concat_ws(' ', guard, code, 'user=' || auth.user_id()));
@@ -30,8 +30,8 @@ BEGIN
 		MESSAGE = message;
 END
 $$;
-COMMENT ON FUNCTION auth._guard_refuse(text, boolean) IS 'raises what a guard refuses: 28000 or 42501, under PostgREST PGRST with 401 or 403; one line in the server log';
-REVOKE ALL ON FUNCTION auth._guard_refuse(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION auth._guard_refuse(text, boolean, text) IS 'raises what a guard refuses: 28000 or 42501, under PostgREST PGRST with 401 or 403; one line in the server log';
+REVOKE ALL ON FUNCTION auth._guard_refuse(text, boolean, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.require_auth() RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
@@ -77,12 +77,26 @@ COMMENT ON FUNCTION auth.require_super_admin() IS 'raises 42501 "Insufficient pe
 REVOKE ALL ON FUNCTION auth.require_super_admin() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.require_super_admin() TO anon, authenticated, auth_admin;
 
--- No tenant role can be called auth_platform (10_tables.sql).
+-- No tenant role can be called auth_platform (10_tables.sql). Platform administrators
+-- have also the name that a preset gives them, and other users that of its users.
 CREATE OR REPLACE FUNCTION auth.has_role(VARIADIC roles text[]) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN coalesce(auth.tenant_role() = ANY (roles) AND auth.tenant_role() <> 'auth_platform', false)
-		OR (coalesce('auth_platform' = ANY (roles), false) AND auth.is_super_admin());
-COMMENT ON FUNCTION auth.has_role(text[]) IS 'whether the caller has one of these roles: a tenant role, or auth_platform for platform administrators';
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.user_id() IS NULL THEN
+		RETURN false;
+	END IF;
+	IF auth.tenant_role() = ANY (roles) AND auth.tenant_role() <> 'auth_platform' THEN
+		RETURN true;
+	END IF;
+	IF auth.role() IS NOT DISTINCT FROM 'auth_platform' AND auth.is_super_admin() THEN
+		RETURN coalesce('auth_platform' = ANY (roles), false) OR coalesce(auth._role_of_kind('platform') = ANY (roles), false);
+	END IF;
+	RETURN auth.tenant_role() IS NULL AND coalesce(auth._role_of_kind('user') = ANY (roles), false);
+END
+$$;
+COMMENT ON FUNCTION auth.has_role(text[]) IS 'whether the caller has one of these roles: his tenant role; of platform administrators auth_platform and what the preset calls them; of users without a tenant what it calls users';
 REVOKE ALL ON FUNCTION auth.has_role(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.has_role(text[]) TO anon, authenticated, auth_admin;
 
@@ -100,6 +114,36 @@ $$;
 COMMENT ON FUNCTION auth.require_role(text[]) IS 'raises 42501 "Insufficient permissions" unless auth.has_role()';
 REVOKE ALL ON FUNCTION auth.require_role(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.require_role(text[]) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.require_rank(role text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.has_rank(role) THEN
+		RETURN;
+	END IF;
+	PERFORM auth._guard_refuse('require_rank', auth.user_id() IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION auth.require_rank(text) IS 'raises 42501 "Insufficient permissions" unless auth.has_rank(): at least this role';
+REVOKE ALL ON FUNCTION auth.require_rank(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.require_rank(text) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.require_permission(resource text, action text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.can(resource, action) THEN
+		RETURN;
+	END IF;
+	PERFORM auth._guard_refuse('require_permission', auth.user_id() IS NOT NULL, auth._refusal_message(resource, action));
+END
+$$;
+COMMENT ON FUNCTION auth.require_permission(text, text) IS 'raises 42501, with the message of the permission or its resource, unless auth.can()';
+REVOKE ALL ON FUNCTION auth.require_permission(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.require_permission(text, text) TO anon, authenticated, auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.validate_session_access(session_id uuid, user_id uuid) RETURNS jsonb
 	LANGUAGE plpgsql STABLE

@@ -124,8 +124,8 @@ COMMENT ON FUNCTION auth._protect_scopes(regclass) IS 'Internal: the rows of a p
 REVOKE ALL ON FUNCTION auth._protect_scopes(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_scopes(regclass) TO auth_admin;
 
--- The condition beside the tenant test for a command.
-CREATE OR REPLACE FUNCTION auth._protect_narrowing(target regclass, command text)
+-- The condition beside the tenant test for an action; NULL: one that nobody may.
+CREATE OR REPLACE FUNCTION auth._protect_narrowing(target regclass, action text)
 RETURNS TABLE (expression text, stored text)
 LANGUAGE sql
 STABLE
@@ -133,14 +133,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH asked AS (
 		SELECT s.scope, s.position,
-			format('(SELECT auth.scope_is(%L, %L, %L))', p.resource, a.action, s.scope) AS expression,
-			format('( SELECT auth.scope_is(%L::text, %L::text, %L::text) AS scope_is)', p.resource, a.action, s.scope) AS stored,
+			format('(SELECT auth.scope_is(%L, %L, %L))', p.resource, action, s.scope) AS expression,
+			format('( SELECT auth.scope_is(%L::text, %L::text, %L::text) AS scope_is)', p.resource, action, s.scope) AS stored,
 			r.expression AS rows_expression, r.stored AS rows_stored
 		FROM auth._protect_entry(target) p
-		CROSS JOIN LATERAL auth._protect_action(p.resource, command) a (action)
 		CROSS JOIN unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) WITH ORDINALITY s (scope, position)
 		LEFT JOIN auth._protect_scopes(target) r ON r.scope = s.scope
-		WHERE a.action IS NOT NULL AND (s.scope = 'tenant' OR r.scope IS NOT NULL)
+		WHERE action IS NOT NULL AND (s.scope = 'tenant' OR r.scope IS NOT NULL)
 	)
 	SELECT
 		CASE count(*) WHEN 0 THEN 'false' WHEN 1 THEN min(expression) ELSE
@@ -151,7 +150,7 @@ AS $$
 			|| E'\n    ELSE false\nEND' END
 	FROM asked
 $$;
-COMMENT ON FUNCTION auth._protect_narrowing(regclass, text) IS 'Internal: what the permissions on its resource let through of a tenant''s rows, for a command';
+COMMENT ON FUNCTION auth._protect_narrowing(regclass, text) IS 'Internal: what the permissions on its resource let through of a tenant''s rows, for an action';
 REVOKE ALL ON FUNCTION auth._protect_narrowing(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_narrowing(regclass, text) TO auth_admin;
 
@@ -172,7 +171,7 @@ AS $$
 		format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id())', p.tenant_column),
 		format('(%I = ( SELECT auth.tenant_id() AS tenant_id))', p.tenant_column)) t (expression, stored)
 	CROSS JOIN unnest(ARRAY['select', 'insert', 'update', 'delete']) c (command)
-	CROSS JOIN LATERAL auth._protect_narrowing(target, c.command) n
+	CROSS JOIN LATERAL auth._protect_narrowing(target, auth._protect_action(p.resource, c.command)) n
 	UNION ALL
 	SELECT 'intrex_auth_platform', 'all', 'auth_platform',
 		'(SELECT auth.is_super_admin())',

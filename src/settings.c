@@ -51,6 +51,13 @@ char	   *setting_audience;
 char	   *setting_api_roles;
 
 /*
+ * The schemas whose tables clients reach, separated by commas: PostgREST's
+ * db-schemas without auth_api.  auth.guard_ddl() watches over them; a schema that
+ * is left out here is watched by nobody.
+ */
+char	   *setting_exposed_schemas;
+
+/*
  * Lifetime of an access token.  Short lifetimes cost a refresh now and then;
  * long ones cost little here, since logout and bans bite at once, but they do
  * matter with session_check = off and for everybody else who verifies tokens.
@@ -280,6 +287,12 @@ SettingsInit(void)
 							   &setting_api_roles,
 							   "anon,authenticated,auth_platform",	/* boot value */
 							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);
+	DefineCustomStringVariable("intrex_auth.exposed_schemas",
+							   "Sets the schemas that auth.guard_ddl() watches over, separated by commas.",
+							   "Those whose tables clients reach, such as PostgREST's db-schemas.",
+							   &setting_exposed_schemas,
+							   "public",	/* boot value */
+							   PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineInteger("intrex_auth.access_token_lifetime",
 				  "Sets the lifetime of an access token.",
 				  "From 1 second to 24 hours.",

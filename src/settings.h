@@ -11,6 +11,7 @@ extern char *setting_key_file;
 extern char *setting_issuer;
 extern char *setting_audience;
 extern char *setting_api_roles;
+extern char *setting_exposed_schemas;
 extern int	setting_access_token_lifetime;	/* seconds */
 extern int	setting_max_token_lifetime; /* seconds */
 #define TOKEN_LIFETIME_LIMIT 86400	/* the most that the two can be set to */

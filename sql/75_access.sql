@@ -1,0 +1,235 @@
+-- sql/75_access.sql: who may do what to which row, decided and explained.
+-- Depends on 63_permissions.sql, 69_protect_policies.sql, 45_audit.sql.
+--
+-- Rows are read with the rights of the caller: what he does not see he is not told.
+
+-- The protected tables of a resource that have a uuid as their key.
+CREATE OR REPLACE FUNCTION auth._tables_of(resource text) RETURNS TABLE (target regclass, key_column name)
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT c.oid::regclass, a.attname
+	FROM auth.protected_tables AS t
+	JOIN pg_namespace AS n ON n.nspname = t.schema_name
+	JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
+	CROSS JOIN LATERAL auth._protect_key(c.oid::regclass) AS a (attname)
+	WHERE t.resource = _tables_of.resource AND a.attname IS NOT NULL AND NOT c.relispartition
+	ORDER BY c.oid::regclass::text
+$$;
+COMMENT ON FUNCTION auth._tables_of(text) IS 'protected tables of a resource, with the column of their key';
+REVOKE ALL ON FUNCTION auth._tables_of(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._tables_of(text) TO anon, authenticated, auth_admin;
+
+-- The condition that an action puts on the rows of a table, from our own registry.
+CREATE OR REPLACE FUNCTION auth._action_condition(target regclass, action text) RETURNS text
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN (SELECT n.expression FROM auth._protect_narrowing(target, action) AS n);
+COMMENT ON FUNCTION auth._action_condition(regclass, text) IS 'what an action demands of a row of a protected table, as an expression';
+REVOKE ALL ON FUNCTION auth._action_condition(regclass, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._action_condition(regclass, text) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.can_access(resource text, id uuid, action text DEFAULT 'read') RETURNS boolean
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	one record;
+	allowed boolean;
+BEGIN
+	-- an unknown resource or action is an error here, too
+	IF auth.can(resource, action) IS NOT TRUE OR id IS NULL THEN
+		RETURN false;
+	END IF;
+	FOR one IN SELECT * FROM auth._tables_of(resource) LOOP
+		CONTINUE WHEN NOT has_table_privilege(one.target, 'SELECT');
+		-- row level security decides which rows are there, whatever is asked
+		EXECUTE format('SELECT %s FROM %s WHERE %I OPERATOR(pg_catalog.=) $1',
+			CASE WHEN auth.role() = 'auth_platform' THEN 'true' ELSE auth._action_condition(one.target, action) END,
+			one.target, one.key_column) INTO allowed USING id;
+		IF allowed THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION auth.can_access(text, uuid, text) IS 'whether the caller may do this to the row with this key, in the protected tables of the resource that he can SELECT from';
+REVOKE ALL ON FUNCTION auth.can_access(text, uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.can_access(text, uuid, text) TO anon, authenticated, auth_admin;
+
+-- Words and records a decision. It decides itself about the permission; who calls it
+-- with a row that he may not reach can say so, and not the contrary.
+CREATE OR REPLACE FUNCTION auth._permission_check(action text, resource text, record_id uuid, session_id uuid, metadata jsonb, row_allowed boolean) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	granted boolean := coalesce(auth.can(resource, action) AND row_allowed, false);
+	reason text;
+	conditions jsonb;
+	details jsonb;
+	state text;
+BEGIN
+	IF auth.user_id() IS NULL THEN
+		granted := false;
+		reason := 'Authentication required';
+	ELSIF session_id IS NOT NULL THEN
+		state := auth._session_state(session_id, auth.uid(), NULL);
+		IF state IS NOT NULL THEN
+			granted := false;
+			reason := 'Invalid session: ' || state;
+		END IF;
+	END IF;
+	IF NOT granted AND reason IS NULL THEN
+		reason := auth._refusal_message(resource, action);
+	END IF;
+	SELECT jsonb_strip_nulls(jsonb_build_object('scope', auth.scope(resource, action), 'requires', (
+			SELECT to_jsonb(p.conditions) FROM auth.roles AS r JOIN auth.role_permissions AS p ON p.role_id = r.id
+			WHERE r.name = auth.tenant_role() AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
+				AND p.resource = resource AND p.action = action AND p.conditions <> '{}')))
+		INTO conditions;
+	details := jsonb_strip_nulls(jsonb_build_object('granted', granted, 'reason', reason, 'record', record_id,
+		'session', session_id, 'metadata', metadata));
+	PERFORM auth._audit('permission_check', CASE WHEN granted THEN 'success' ELSE 'failure' END, NULL, auth.uid(), auth.tenant_id(),
+		auth.session_id(), NULL, jsonb_build_object('action', action, 'resource', resource) || details);
+	RETURN jsonb_build_object('granted', granted, 'reason', reason, 'conditions', conditions,
+		'auditLog', jsonb_build_object('action', action, 'resource', resource, 'user', auth.user_id(), 'details', details));
+END
+$$;
+COMMENT ON FUNCTION auth._permission_check(text, text, uuid, uuid, jsonb, boolean) IS 'words and records the decision of auth.check_permission()';
+REVOKE ALL ON FUNCTION auth._permission_check(text, text, uuid, uuid, jsonb, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._permission_check(text, text, uuid, uuid, jsonb, boolean) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.check_permission(action text, resource text, record_id uuid DEFAULT NULL, session_id uuid DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN auth._permission_check(action, resource, record_id, session_id, metadata,
+		record_id IS NULL OR auth.can_access(resource, record_id, action));
+END
+$$;
+COMMENT ON FUNCTION auth.check_permission(text, text, uuid, uuid, jsonb) IS 'whether the caller may do this, to a record if one is given, and why not: {granted, reason, conditions, auditLog}; leaves an audit row';
+REVOKE ALL ON FUNCTION auth.check_permission(text, text, uuid, uuid, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.check_permission(text, text, uuid, uuid, jsonb) TO anon, authenticated, auth_admin;
+
+-- For administrators --------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION auth.user_roles(user_id uuid)
+	RETURNS TABLE (role text, kind text, rank integer, tenant_id uuid, unit_ids uuid[], permissions text[], scopes text[])
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	WITH held AS (
+		SELECT m.role, m.tenant_id, m.unit_ids, r.id, coalesce(r.kind, 'member') AS kind, r.rank
+		FROM auth.memberships AS m
+		LEFT JOIN auth.roles AS r ON r.name = m.role AND r.kind = 'member' AND (r.tenant_id IS NULL OR r.tenant_id = m.tenant_id)
+		WHERE m.user_id = user_roles.user_id
+		UNION ALL
+		SELECT coalesce(r.name, 'auth_platform'), NULL, '{}', r.id, 'platform', r.rank
+		FROM auth.users AS u LEFT JOIN auth.roles AS r ON r.kind = 'platform'
+		WHERE u.id = user_roles.user_id AND u.is_super_admin
+		UNION ALL
+		SELECT r.name, NULL, '{}', r.id, 'user', r.rank
+		FROM auth.users AS u JOIN auth.roles AS r ON r.kind = 'user'
+		WHERE u.id = user_roles.user_id AND NOT u.is_super_admin
+	)
+	SELECT h.role, h.kind, h.rank, h.tenant_id, h.unit_ids,
+		ARRAY(SELECT p.resource || ':' || p.action FROM auth.role_permissions AS p
+			WHERE p.role_id = h.id AND p.scope IS NOT NULL ORDER BY 1),
+		ARRAY(SELECT DISTINCT p.scope FROM auth.role_permissions AS p
+			WHERE p.role_id = h.id AND p.scope IS NOT NULL ORDER BY 1)
+	FROM held AS h
+	ORDER BY h.kind, h.tenant_id
+$$;
+COMMENT ON FUNCTION auth.user_roles(uuid) IS 'the roles of a user, with what each allows';
+REVOKE ALL ON FUNCTION auth.user_roles(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.user_roles(uuid) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.user_permissions(user_id uuid, tenant_id uuid DEFAULT NULL) RETURNS jsonb
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT jsonb_build_object(
+		'roles', coalesce(jsonb_agg(to_jsonb(r)), '[]'),
+		'effectivePermissions', (
+			SELECT coalesce(jsonb_agg(DISTINCT p ORDER BY p), '[]')
+			FROM auth.user_roles(user_permissions.user_id) AS s, unnest(s.permissions) AS p
+			WHERE user_permissions.tenant_id IS NULL OR s.tenant_id IS NULL OR s.tenant_id = user_permissions.tenant_id))
+	FROM auth.user_roles(user_permissions.user_id) AS r
+	WHERE user_permissions.tenant_id IS NULL OR r.tenant_id IS NULL OR r.tenant_id = user_permissions.tenant_id
+$$;
+COMMENT ON FUNCTION auth.user_permissions(uuid, uuid) IS 'roles and effective permissions of a user: {roles, effectivePermissions}';
+REVOKE ALL ON FUNCTION auth.user_permissions(uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.user_permissions(uuid, uuid) TO auth_admin;
+
+-- The roles of a tenant that speak about an action: allowed where scope is not NULL.
+CREATE OR REPLACE FUNCTION auth._deciding_permissions(role text, tenant_id uuid, resource text, action text)
+	RETURNS TABLE (granted_action text, scope text, conditions text[], message text)
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT p.action, p.scope, p.conditions, p.message
+	FROM auth.roles AS r
+	JOIN auth.role_permissions AS p ON p.role_id = r.id
+	WHERE r.name = role AND (r.tenant_id IS NULL OR r.tenant_id = _deciding_permissions.tenant_id)
+		AND p.resource = _deciding_permissions.resource
+		AND (p.action = _deciding_permissions.action
+			OR (p.action = 'admin' AND p.scope IS NOT NULL)
+			OR (p.action = 'write' AND _deciding_permissions.action IN ('create', 'update')))
+	-- a denial first, then the widest
+	ORDER BY p.scope IS NOT NULL, array_position(ARRAY['platform', 'tenant', 'unit', 'assigned', 'own'], p.scope)
+$$;
+COMMENT ON FUNCTION auth._deciding_permissions(text, uuid, text, text) IS 'the permissions of a role that decide about an action, the first of which holds';
+REVOKE ALL ON FUNCTION auth._deciding_permissions(text, uuid, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._deciding_permissions(text, uuid, text, text) TO auth_admin;
+
+-- What the policies look at in a row, read as the caller reads it.
+CREATE OR REPLACE FUNCTION auth._row_facts(target regclass, row_id uuid,
+		OUT row_found boolean, OUT tenant_id uuid, OUT unit_id uuid, OUT owner_id uuid, OUT assignee_id uuid, OUT subjects uuid[])
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	entry auth.protected_tables := auth._protect_entry(target);
+	key name := auth._protect_key(target);
+BEGIN
+	IF entry.id IS NULL THEN
+		PERFORM auth._fail('55000', format('%s is not protected', target), 'Call auth.protect() first.');
+	ELSIF key IS NULL THEN
+		PERFORM auth._fail('0A000', format('%s has no key of one uuid', target), 'Leave the row out to explain the table.');
+	END IF;
+	EXECUTE format('SELECT true, t.%I, %s, %s, %s, array_remove(ARRAY[t.%I, %s], NULL) FROM %s AS t WHERE t.%I OPERATOR(pg_catalog.=) $1',
+		entry.tenant_column, coalesce('t.' || quote_ident(entry.unit_column), 'NULL::uuid'),
+		coalesce('t.' || quote_ident(entry.owner_column), 'NULL::uuid'), coalesce('t.' || quote_ident(entry.assignee_column), 'NULL::uuid'),
+		key, coalesce('t.' || quote_ident(entry.owner_column), 'NULL::uuid'), target, key)
+		INTO row_found, tenant_id, unit_id, owner_id, assignee_id, subjects USING row_id;
+	row_found := coalesce(row_found, false);
+	-- where a column says who is assigned, auth.assignments does not
+	IF entry.assignee_column IS NOT NULL THEN
+		subjects := '{}';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._row_facts(regclass, uuid) IS 'tenant, unit, owner and assignee of a row, as far as the caller sees it';
+REVOKE ALL ON FUNCTION auth._row_facts(regclass, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._row_facts(regclass, uuid) TO auth_admin;
+
+-- Is a row within a scope of a member? For the explanations only: policies decide.
+CREATE OR REPLACE FUNCTION auth._within_scope(scope text, user_id uuid, tenant_id uuid, unit_ids uuid[], row_unit uuid, row_owner uuid, row_assignee uuid, subjects uuid[]) RETURNS boolean
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN coalesce(CASE scope
+		WHEN 'tenant' THEN true
+		WHEN 'unit' THEN row_unit = ANY (unit_ids)
+		WHEN 'assigned' THEN CASE WHEN row_assignee IS NOT NULL THEN row_assignee = user_id ELSE EXISTS (
+			SELECT FROM auth.assignments AS a
+			WHERE a.tenant_id = _within_scope.tenant_id AND a.user_id = _within_scope.user_id AND a.subject_id = ANY (subjects)
+				AND (a.ends_at IS NULL OR a.ends_at > statement_timestamp())) END
+		WHEN 'own' THEN row_owner = user_id
+		END, false);
+COMMENT ON FUNCTION auth._within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) IS 'whether a row is within a scope of a member';
+REVOKE ALL ON FUNCTION auth._within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) TO auth_admin;

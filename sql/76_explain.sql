@@ -1,0 +1,188 @@
+-- sql/76_explain.sql: why somebody may or may not, in words, and who may.
+-- Depends on 75_access.sql. It tells what the tables say now; policies decide.
+
+-- Which words the scopes are.
+CREATE OR REPLACE FUNCTION auth._scope_words(scope text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE scope
+		WHEN 'tenant' THEN 'all rows of the tenant'
+		WHEN 'unit' THEN 'the rows of his units'
+		WHEN 'assigned' THEN 'the rows he is assigned to'
+		WHEN 'own' THEN 'his own rows'
+		END;
+COMMENT ON FUNCTION auth._scope_words(text) IS 'a scope in words';
+REVOKE ALL ON FUNCTION auth._scope_words(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._scope_words(text) TO auth_admin;
+
+-- What keeps a user from doing anything: NULL when nothing does.
+CREATE OR REPLACE FUNCTION auth._user_obstacle(user_id uuid) RETURNS text
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN CASE
+		WHEN NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id) THEN 'there is no such user'
+		WHEN EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id AND u.banned_until > statement_timestamp()) THEN 'the user is banned'
+		END;
+COMMENT ON FUNCTION auth._user_obstacle(uuid) IS 'what keeps a user from doing anything, in words, or NULL';
+REVOKE ALL ON FUNCTION auth._user_obstacle(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._user_obstacle(uuid) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.explain_access(user_id uuid, action text, target regclass, row_id uuid DEFAULT NULL, tenant_id uuid DEFAULT NULL)
+	RETURNS TABLE (allowed boolean, explanation text)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	entry auth.protected_tables := auth._protect_entry(target);
+	obstacle text := auth._user_obstacle(user_id);
+	facts record;
+	member auth.memberships;
+	permission record;
+	within boolean;
+	spoken boolean := false;
+	condition text;
+	unmet text;
+BEGIN
+	allowed := false;
+	IF entry.id IS NULL THEN
+		explanation := format('%s is not protected: privileges and its own policies decide', target);
+		RETURN NEXT;
+		RETURN;
+	ELSIF obstacle IS NOT NULL THEN
+		explanation := obstacle;
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	IF entry.resource IS NOT NULL THEN
+		PERFORM auth._demand_resource(entry.resource, action);
+	END IF;
+	IF row_id IS NOT NULL THEN
+		facts := auth._row_facts(target, row_id);
+		IF NOT facts.row_found THEN
+			explanation := 'there is no such row, or you do not see it yourself';
+			RETURN NEXT;
+			RETURN;
+		END IF;
+		tenant_id := facts.tenant_id;
+		explanation := format('the row belongs to tenant %s', tenant_id);
+		RETURN NEXT;
+	END IF;
+	IF EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id AND u.is_super_admin) THEN
+		allowed := true;
+		explanation := 'the user is a platform administrator: allowed on all rows of all tenants, with a token of the role auth_platform';
+		RETURN NEXT;
+		RETURN;
+	END IF;
+
+	FOR member IN SELECT m.* FROM auth.memberships AS m
+		WHERE m.user_id = user_id AND (tenant_id IS NULL OR m.tenant_id = tenant_id) ORDER BY m.tenant_id
+	LOOP
+		spoken := true;
+		explanation := format('the user is %s of tenant %s', member.role, member.tenant_id);
+		RETURN NEXT;
+		IF entry.resource IS NULL THEN
+			allowed := true;
+			explanation := format('%s is protected without a resource: every member may do everything', target);
+			RETURN NEXT;
+			CONTINUE;
+		END IF;
+		IF NOT EXISTS (SELECT FROM auth._deciding_permissions(member.role, member.tenant_id, entry.resource, action)) THEN
+			explanation := format('the role %s has no permission to %s %s', member.role, action, entry.resource);
+			RETURN NEXT;
+		END IF;
+		FOR permission IN SELECT * FROM auth._deciding_permissions(member.role, member.tenant_id, entry.resource, action) LOOP
+			IF permission.scope IS NULL THEN
+				explanation := format('the role %s is denied to %s %s%s', member.role, permission.granted_action, entry.resource,
+					coalesce(': ' || permission.message, ''));
+				RETURN NEXT;
+				EXIT;
+			END IF;
+			explanation := format('the role %s may %s %s, on %s', member.role, permission.granted_action, entry.resource,
+				auth._scope_words(permission.scope));
+			RETURN NEXT;
+			unmet := NULL;
+			FOREACH condition IN ARRAY permission.conditions LOOP
+				IF condition = 'aal2' THEN
+					explanation := 'on condition of a second factor in the session';
+					RETURN NEXT;
+				ELSIF condition LIKE 'consent:%' AND NOT auth.has_consent(substr(condition, 9), user_id) THEN
+					unmet := format('the user has not consented to %s', substr(condition, 9));
+				ELSIF condition LIKE 'feature:%' THEN
+					explanation := format('on condition that the plan of the tenant has %s', substr(condition, 9));
+					RETURN NEXT;
+				END IF;
+			END LOOP;
+			IF unmet IS NOT NULL THEN
+				explanation := unmet;
+				RETURN NEXT;
+				CONTINUE;
+			END IF;
+			IF row_id IS NULL THEN
+				allowed := true;
+				explanation := 'allowed on those rows';
+				RETURN NEXT;
+				EXIT;
+			END IF;
+			within := auth._within_scope(permission.scope, user_id, member.tenant_id, member.unit_ids,
+				facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects);
+			IF within THEN
+				allowed := true;
+				explanation := 'the row is one of them: allowed';
+				RETURN NEXT;
+				EXIT;
+			END IF;
+			explanation := CASE permission.scope
+				WHEN 'unit' THEN format('the row is not: its unit is %s, and his are %s', coalesce(facts.unit_id::text, 'none'), member.unit_ids)
+				WHEN 'assigned' THEN 'the row is not: he is not assigned to it'
+				ELSE format('the row is not: it belongs to %s', coalesce(facts.owner_id::text, 'nobody')) END;
+			RETURN NEXT;
+			EXIT;
+		END LOOP;
+	END LOOP;
+	IF NOT spoken THEN
+		explanation := CASE WHEN tenant_id IS NULL THEN 'the user is a member of no tenant' ELSE format('the user is not a member of tenant %s', tenant_id) END;
+		RETURN NEXT;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.explain_access(uuid, text, regclass, uuid, uuid) IS 'why a user may or may not do this to a protected table, or to one row of it: each step in words; the last line tells whether he may';
+REVOKE ALL ON FUNCTION auth.explain_access(uuid, text, regclass, uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.explain_access(uuid, text, regclass, uuid, uuid) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.who_can(action text, target regclass, row_id uuid)
+	RETURNS TABLE (user_id uuid, email text, role text, scope text, requires text[])
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	entry auth.protected_tables := auth._protect_entry(target);
+	facts record := auth._row_facts(target, row_id);
+BEGIN
+	IF entry.resource IS NOT NULL THEN
+		PERFORM auth._demand_resource(entry.resource, who_can.action);
+	END IF;
+	IF NOT facts.row_found THEN
+		PERFORM auth._fail('P0002', 'there is no such row, or you do not see it yourself');
+	END IF;
+	RETURN QUERY
+	SELECT u.id, u.email, 'auth_platform', 'platform', '{}'::text[]
+	FROM auth.users AS u WHERE u.is_super_admin AND auth._user_obstacle(u.id) IS NULL
+	UNION ALL
+	SELECT u.id, u.email, m.role, p.scope, p.conditions
+	FROM auth.memberships AS m
+	JOIN auth.users AS u ON u.id = m.user_id
+	CROSS JOIN LATERAL (
+		SELECT d.scope, d.conditions FROM auth._deciding_permissions(m.role, m.tenant_id, entry.resource, who_can.action) AS d
+		WHERE entry.resource IS NOT NULL
+		UNION ALL
+		SELECT 'tenant', '{}' WHERE entry.resource IS NULL
+		LIMIT 1) AS p
+	WHERE m.tenant_id = facts.tenant_id AND p.scope IS NOT NULL AND auth._user_obstacle(u.id) IS NULL
+		AND auth._within_scope(p.scope, u.id, m.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
+	ORDER BY 4, 2, 1;
+END
+$$;
+COMMENT ON FUNCTION auth.who_can(text, regclass, uuid) IS 'who may do this to a row of a protected table, by which role and scope, and what is required besides';
+REVOKE ALL ON FUNCTION auth.who_can(text, regclass, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.who_can(text, regclass, uuid) TO auth_admin;

@@ -1,0 +1,119 @@
+-- sql/78_test_isolation.sql: tries every command across tenants, and takes it back.
+-- Depends on 70_protect.sql. For superusers: it becomes a member of a tenant.
+
+-- The commands to try on a table: rows of others must not be met, and rows for
+-- others must be refused.
+CREATE OR REPLACE FUNCTION auth._isolation_commands(target regclass, tenant_column name, own uuid, other uuid)
+	RETURNS TABLE (command text, statement text, counts boolean, refused boolean)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT c.command, format(c.template, target, tenant_column, quote_literal(own), quote_literal(other)), c.counts, c.refused
+	FROM (VALUES
+		('SELECT', 'SELECT count(*) FROM %1$s WHERE %2$I IS DISTINCT FROM %3$s', true, false),
+		('SELECT by key', 'SELECT count(*) FROM %1$s WHERE %2$I = %4$s', true, false),
+		('COPY (its query)', 'SELECT count(*) FROM (SELECT t.*::text FROM %1$s AS t WHERE %2$I IS DISTINCT FROM %3$s) AS s', true, false),
+		('SELECT FOR UPDATE', 'SELECT count(*) FROM (SELECT FROM %1$s WHERE %2$I IS DISTINCT FROM %3$s FOR UPDATE) AS s', true, false),
+		('UPDATE of other rows', 'UPDATE %1$s SET %2$I = %2$I WHERE %2$I IS DISTINCT FROM %3$s', false, false),
+		('UPDATE to another tenant', 'UPDATE %1$s SET %2$I = %4$s', false, true),
+		('DELETE', 'DELETE FROM %1$s WHERE %2$I IS DISTINCT FROM %3$s', false, false),
+		('INSERT', 'INSERT INTO %1$s (%2$I) VALUES (%4$s)', false, true),
+		('MERGE', 'MERGE INTO %1$s AS t USING (SELECT %4$s::uuid AS tenant) AS s ON t.%2$I = s.tenant WHEN MATCHED THEN DELETE', false, false),
+		('MERGE of a new row', 'MERGE INTO %1$s AS t USING (SELECT %4$s::uuid AS tenant) AS s ON false WHEN NOT MATCHED THEN INSERT (%2$I) VALUES (s.tenant)', false, true),
+		('TRUNCATE', 'TRUNCATE %1$s', false, true)
+	) AS c (command, template, counts, refused)
+$$;
+COMMENT ON FUNCTION auth._isolation_commands(regclass, name, uuid, uuid) IS 'the commands that auth.test_isolation tries on a table';
+REVOKE ALL ON FUNCTION auth._isolation_commands(regclass, name, uuid, uuid) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth.test_isolation(relation regclass DEFAULT NULL)
+	RETURNS TABLE (target text, command text, verdict text, detail text)
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	entry record;
+	try record;
+	alone boolean;
+	met bigint;
+	state text;
+	message text;
+	own uuid;
+	other uuid;
+	visitor CONSTANT uuid := gen_random_uuid();
+	session CONSTANT uuid := gen_random_uuid();
+	visitor_role CONSTANT text := 'visitor_' || left(replace(visitor::text, '-', ''), 16);
+	results jsonb := '[]';
+BEGIN
+	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'permission denied to test the isolation', HINT = 'Only superusers may.';
+	END IF;
+	BEGIN
+		-- a role that may do everything in its tenant, so that nothing but the tenant is in the way
+		INSERT INTO auth.roles (name, rank) VALUES (visitor_role, 0);
+		INSERT INTO auth.role_permissions (role_id, resource, action, scope)
+			SELECT r.id, s.name, a, 'tenant' FROM auth.roles AS r, auth.resources AS s, unnest(s.actions) AS a WHERE r.name = visitor_role;
+		INSERT INTO auth.users (id, email) VALUES (visitor, visitor || '@isolation.test');
+		INSERT INTO auth.tenants (id, name) VALUES (visitor, 'isolation test'), (session, 'isolation test');
+		FOR entry IN
+			SELECT c.oid::regclass AS name, t.tenant_column
+			FROM auth.protected_tables AS t
+			JOIN pg_namespace AS n ON n.nspname = t.schema_name
+			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
+			WHERE relation IS NULL OR c.oid = relation
+			ORDER BY c.oid::regclass::text
+		LOOP
+			-- a tenant with rows if there is one, and another one
+			EXECUTE format('SELECT %1$I FROM %2$s LIMIT 1', entry.tenant_column, entry.name) INTO own;
+			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I <> $1 LIMIT 1', entry.tenant_column, entry.name) INTO other USING own;
+			alone := other IS NULL;
+			own := coalesce(own, visitor);
+			other := coalesce(other, session);
+			INSERT INTO auth.memberships (tenant_id, user_id, role) VALUES (own, visitor, visitor_role) ON CONFLICT DO NOTHING;
+			DELETE FROM auth.sessions WHERE id = session;
+			INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (session, visitor, own);
+			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO authenticated', entry.name);
+			EXECUTE format('GRANT USAGE ON SCHEMA %s TO authenticated', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = entry.name));
+			FOR try IN SELECT * FROM auth._isolation_commands(entry.name, entry.tenant_column, own, other) LOOP
+				BEGIN
+					PERFORM auth.authenticate(auth.jwt_sign(jsonb_build_object('sub', visitor, 'session_id', session,
+						'tenant_id', own, 'role', 'authenticated')));
+					SET LOCAL ROLE authenticated;
+					IF try.counts THEN
+						EXECUTE try.statement INTO met;
+					ELSE
+						EXECUTE try.statement;
+						GET DIAGNOSTICS met = ROW_COUNT;
+					END IF;
+					state := NULL;
+					RAISE EXCEPTION USING ERRCODE = 'P9999';
+				EXCEPTION
+					WHEN SQLSTATE 'P9999' THEN
+						NULL;
+					WHEN OTHERS THEN
+						GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+				END;
+				results := results || jsonb_build_object('target', entry.name::text, 'command', try.command,
+					'verdict', CASE
+						WHEN state = '42501' THEN 'ok'
+						-- policies come before constraints: this row had passed them
+						WHEN state LIKE '23%' AND try.refused THEN 'LEAK'
+						WHEN state IS NOT NULL THEN 'unclear'
+						WHEN met = 0 AND alone AND NOT try.refused THEN 'untested'
+						WHEN met = 0 AND try.command <> 'TRUNCATE' THEN 'ok'
+						ELSE 'LEAK' END,
+					'detail', CASE WHEN state IS NULL THEN format('%s rows%s', met, CASE WHEN alone AND NOT try.refused THEN ', and no other tenant has any' END) ELSE concat_ws(' ', state, message) END);
+			END LOOP;
+		END LOOP;
+		RAISE EXCEPTION USING ERRCODE = 'P9998';
+	EXCEPTION WHEN SQLSTATE 'P9998' THEN
+		NULL;
+	END;
+	RETURN QUERY SELECT r.target, r.command, r.verdict, r.detail
+		FROM jsonb_to_recordset(results) AS r (target text, command text, verdict text, detail text);
+END
+$$;
+COMMENT ON FUNCTION auth.test_isolation(regclass) IS
+'Tries each command on each protected table across tenants, as a member who may do everything in his own, and takes all of it back: LEAK where a row of another tenant was met or made, untested where no other tenant has rows. Superusers only; triggers of the tables fire, and locks are held for its time.';
+REVOKE ALL ON FUNCTION auth.test_isolation(regclass) FROM PUBLIC;

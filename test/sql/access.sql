@@ -1,0 +1,136 @@
+-- Decisions and their explanation: can_access, check_permission, user_roles,
+-- user_permissions, explain_access, who_can.
+\set ECHO none
+\set QUIET 1
+\pset format unaligned
+\pset tuples_only true
+\set VERBOSITY terse
+SET client_min_messages = warning;
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/include/people.psql'
+
+BEGIN;
+\i :include
+SELECT plan(65);
+
+SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
+SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
+SELECT auth.permission_set('boss', 'notes', 'admin', 'tenant') \g /dev/null
+SELECT auth.permission_set('manager', 'notes', a, 'unit') FROM unnest(ARRAY['read', 'update']) AS a \g /dev/null
+SELECT auth.permission_set('worker', 'notes', 'read', 'assigned') \g /dev/null
+SELECT auth.permission_set('author', 'notes', 'read', 'own', ARRAY['aal2']) \g /dev/null
+SELECT auth.permission_deny('clerk', 'notes', 'read', 'Access denied to notes') \g /dev/null
+SELECT people.add('bea', 'boss') \g /dev/null
+SELECT people.add('max', 'manager', units => ARRAY['east']) \g /dev/null
+SELECT people.add('wil', 'worker') \g /dev/null
+SELECT people.add('ann', 'author') \g /dev/null
+SELECT people.add('cid', 'clerk') \g /dev/null
+SELECT people.add('far', 'boss', 'south') \g /dev/null
+SELECT people.add('sue', NULL, '', '{}', true) \g /dev/null
+SELECT people.add('out', NULL, '') \g /dev/null
+CREATE TABLE people.notes (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, unit_id uuid, owner_id uuid);
+INSERT INTO people.notes VALUES
+	(people.id('1'), people.id('north'), people.id('east'), people.id('ann')),
+	(people.id('2'), people.id('north'), people.id('west'), people.id('bea')),
+	(people.id('3'), people.id('south'), people.id('east'), people.id('ann'));
+INSERT INTO auth.assignments (tenant_id, user_id, subject_id) VALUES (people.id('north'), people.id('wil'), people.id('2'));
+SELECT count(*) AS ignored FROM auth.protect('people.notes', 'notes', unit_column => 'unit_id', owner_column => 'owner_id') \gset
+GRANT SELECT ON people.notes TO authenticated;
+
+-- can_access
+CREATE FUNCTION pg_temp.access(who text, action text DEFAULT 'read', aal text DEFAULT 'aal1') RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(CASE people.answer(who, format('SELECT auth.can_access(''notes'', people.id(%L), %L)', n, action), aal) WHEN 'true' THEN n ELSE '-' END, '' ORDER BY n)
+	FROM unnest(ARRAY['1', '2', '3', '4']) AS n
+$$;
+SELECT is(pg_temp.access(who), which, who || ' reads ' || which)
+	FROM (VALUES ('bea', '12--'), ('max', '1---'), ('wil', '-2--'), ('ann', '----'), ('cid', '----'), ('far', '--3-'), ('sue', '123-'), ('out', '----'), ('', '----')) AS v (who, which);
+SELECT is(pg_temp.access('ann', 'read', 'aal2'), '1---', 'ann reads her own with a second factor');
+SELECT is(pg_temp.access(who, 'update'), which, who || ' updates ' || which)
+	FROM (VALUES ('bea', '12--'), ('max', '1---'), ('wil', '----'), ('sue', '123-')) AS v (who, which);
+SELECT is(people.answer('bea', $$SELECT auth.can_access('notes', NULL)$$), 'false', 'no id');
+SELECT is(people.answer('bea', $$SELECT auth.can_access('note', people.id('1'))$$), '42704 there is no resource "note"', 'a typing error');
+REVOKE SELECT ON people.notes FROM authenticated;
+SELECT is(pg_temp.access('bea'), '----', 'without the privilege to read it is no');
+GRANT SELECT ON people.notes TO authenticated;
+
+-- check_permission
+CREATE FUNCTION pg_temp.check(who text, arguments text, aal text DEFAULT 'aal1') RETURNS jsonb LANGUAGE sql AS $$
+	SELECT people.answer(who, format('SELECT auth.check_permission(%s)', arguments), aal)::jsonb
+$$;
+SELECT is(pg_temp.check('max', $$'read', 'notes'$$), jsonb_build_object('granted', true, 'reason', NULL, 'conditions', '{"scope": "unit"}'::jsonb,
+	'auditLog', jsonb_build_object('action', 'read', 'resource', 'notes', 'user', people.id('max'), 'details', '{"granted": true}'::jsonb)), 'granted: the shape');
+SELECT is((SELECT concat_ws(' ', event, outcome, user_id = people.id('max'), details ->> 'resource') FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'permission_check success t notes', 'in the trail');
+SELECT is(pg_temp.check('cid', $$'read', 'notes'$$) -> 'granted', 'false', 'denied');
+SELECT is(pg_temp.check('cid', $$'read', 'notes'$$) ->> 'reason', 'Access denied to notes', 'with its reason');
+SELECT is((SELECT concat_ws(' ', event, outcome) FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'permission_check failure', 'in the trail');
+SELECT is(pg_temp.check('wil', $$'delete', 'notes'$$) ->> 'reason', 'Insufficient permissions', 'not allowed');
+SELECT is(pg_temp.check('ann', $$'read', 'notes'$$) -> 'conditions', '{"requires": ["aal2"]}', 'a condition that does not hold is named');
+SELECT is(pg_temp.check('ann', $$'read', 'notes', people.id('1')$$, 'aal2') -> 'granted', 'true', 'a record that is hers');
+SELECT is(pg_temp.check('ann', $$'read', 'notes', people.id('2')$$, 'aal2') -> 'granted', 'false', 'one that is not');
+SELECT is(pg_temp.check('bea', $$'read', 'notes', people.id('3')$$) -> 'granted', 'false', 'one of another tenant');
+SELECT is(pg_temp.check('bea', $$'read', 'notes', people.id('4')$$), jsonb_set(pg_temp.check('bea', $$'read', 'notes', people.id('3')$$), '{auditLog,details,record}', to_jsonb(people.id('4'))), 'is told apart from none by nothing');
+SELECT is(pg_temp.check('bea', $$'read', 'notes', NULL, people.id('bea session')$$) -> 'granted', 'true', 'his session');
+SELECT is(pg_temp.check('bea', $$'read', 'notes', NULL, people.id('max session')$$) ->> 'reason', 'Invalid session: session_not_found', 'somebody else''s');
+SELECT is(pg_temp.check('bea', $$'read', 'notes', metadata => '{"sessionId": 7}'$$) #> '{auditLog,details,metadata}', '{"sessionId": 7}', 'metadata goes into the record');
+SELECT is(pg_temp.check('', $$'read', 'notes'$$) ->> 'reason', 'Authentication required', 'nobody');
+SELECT is(people.answer('max', $$SELECT auth._permission_check('delete', 'notes', people.id('2'), NULL, NULL, true) ->> 'granted'$$), 'false', 'who calls what is behind it is granted no more');
+
+-- roles and permissions of a user
+SELECT is((SELECT concat_ws(' ', role, kind, rank, tenant_id = people.id('north'), unit_ids = ARRAY[people.id('east')], permissions, scopes) FROM auth.user_roles(people.id('max'))),
+	'manager member 40 t t {notes:read,notes:update} {unit}', 'user_roles: a member');
+SELECT is((SELECT concat_ws(' ', role, kind) FROM auth.user_roles(people.id('sue'))), 'auth_platform platform', 'a platform administrator');
+SELECT is((SELECT permissions FROM auth.user_roles(people.id('cid'))), '{}', 'what is denied is no permission');
+SELECT is_empty($$SELECT * FROM auth.user_roles(people.id('out'))$$, 'no role');
+SELECT is(auth.user_permissions(people.id('max')) -> 'effectivePermissions', '["notes:read", "notes:update"]', 'user_permissions');
+SELECT is(auth.user_permissions(people.id('max')) #> '{roles,0,role}', '"manager"', 'with the roles');
+SELECT is(auth.user_permissions(people.id('nobody')), '{"roles": [], "effectivePermissions": []}', 'of nobody');
+SELECT is(auth.user_permissions(people.id('max'), people.id('south')), '{"roles": [], "effectivePermissions": []}', 'in another tenant');
+
+-- explain_access
+SELECT people.become('') \g /dev/null
+CREATE FUNCTION pg_temp.why(who text, action text, note text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+	SELECT (array_agg(allowed ORDER BY n DESC))[1] || E'\n' || string_agg(replace(replace(replace(replace(explanation, people.id('north')::text, 'north'), people.id('south')::text, 'south'),
+		people.id('east')::text, 'east'), people.id('west')::text, 'west'), E'\n' ORDER BY n)
+	FROM auth.explain_access(people.id(who), action, 'people.notes', people.id(note)) WITH ORDINALITY AS e (allowed, explanation, n)
+$$;
+SELECT is(pg_temp.why('bea', 'update', '2'), E'true\nthe row belongs to tenant north\nthe user is boss of tenant north\nthe role boss may admin notes, on all rows of the tenant\nthe row is one of them: allowed', 'why bea may');
+SELECT is(pg_temp.why('bea', 'update', '3'), E'false\nthe row belongs to tenant south\nthe user is not a member of tenant south', 'why bea may not');
+SELECT is(pg_temp.why('max', 'read', '2'), E'false\nthe row belongs to tenant north\nthe user is manager of tenant north\nthe role manager may read notes, on the rows of his units\nthe row is not: its unit is west, and his are {east}', 'why max may not');
+SELECT is(pg_temp.why('max', 'delete', '1'), E'false\nthe row belongs to tenant north\nthe user is manager of tenant north\nthe role manager has no permission to delete notes', 'why max may not delete');
+SELECT is(pg_temp.why('wil', 'read', '1'), E'false\nthe row belongs to tenant north\nthe user is worker of tenant north\nthe role worker may read notes, on the rows he is assigned to\nthe row is not: he is not assigned to it', 'why wil may not');
+SELECT is(pg_temp.why('wil', 'read', '2'), E'true\nthe row belongs to tenant north\nthe user is worker of tenant north\nthe role worker may read notes, on the rows he is assigned to\nthe row is one of them: allowed', 'why wil may');
+SELECT is(pg_temp.why('ann', 'read', '1'), E'true\nthe row belongs to tenant north\nthe user is author of tenant north\nthe role author may read notes, on his own rows\non condition of a second factor in the session\nthe row is one of them: allowed', 'on which condition ann may');
+SELECT is(pg_temp.why('cid', 'read', '1'), E'false\nthe row belongs to tenant north\nthe user is clerk of tenant north\nthe role clerk is denied to read notes: Access denied to notes', 'why cid may not');
+SELECT is(pg_temp.why('sue', 'read', '1'), E'true\nthe row belongs to tenant north\nthe user is a platform administrator: allowed on all rows of all tenants, with a token of the role auth_platform', 'why sue may');
+SELECT is(pg_temp.why('out', 'read'), E'false\nthe user is a member of no tenant', 'why out may not');
+SELECT is(pg_temp.why('nobody', 'read'), E'false\nthere is no such user', 'why nobody may');
+SELECT is(pg_temp.why('max', 'read'), E'true\nthe user is manager of tenant north\nthe role manager may read notes, on the rows of his units\nallowed on those rows', 'the table as a whole');
+SELECT is(pg_temp.why('max', 'read', '4'), E'false\nthere is no such row, or you do not see it yourself', 'a row that is not there');
+SELECT auth.user_ban(people.id('max')) \g /dev/null
+SELECT is(pg_temp.why('max', 'read', '1'), E'false\nthe user is banned', 'why the banned may not');
+SELECT auth.user_unban(people.id('max')) \g /dev/null
+SELECT throws_ok($$SELECT * FROM auth.explain_access(people.id('max'), 'reed', 'people.notes')$$, '42704', 'there is no action "reed" on resource "notes"', 'a typing error');
+SELECT is((SELECT explanation FROM auth.explain_access(people.id('max'), 'read', 'pg_class')), 'pg_class is not protected: privileges and its own policies decide', 'a table that is not protected');
+
+-- explanation and policy agree, row by row and person by person
+SELECT is_empty($$
+	SELECT who, note, action FROM unnest(ARRAY['bea', 'max', 'wil', 'cid', 'far', 'sue', 'out']) AS who, unnest(ARRAY['1', '2', '3']) AS note, unnest(ARRAY['read', 'update', 'delete']) AS action
+	WHERE (SELECT (array_agg(allowed ORDER BY n DESC))[1] FROM auth.explain_access(people.id(who), action, 'people.notes', people.id(note)) WITH ORDINALITY AS e (allowed, x, n))::text
+		<> people.answer(who, format('SELECT auth.can_access(''notes'', people.id(%L), %L)', note, action))
+$$, 'what is explained is what is done');
+SELECT people.become('') \g /dev/null
+
+-- who_can
+CREATE FUNCTION pg_temp.who(action text, note text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(concat_ws(' ', split_part(email, '@', 1), role, scope, requires), ', ' ORDER BY scope COLLATE "C", email COLLATE "C") FROM auth.who_can(action, 'people.notes', people.id(note))
+$$;
+SELECT is(pg_temp.who('read', '1'), 'ann author own {aal2}, sue auth_platform platform {}, bea boss tenant {}, max manager unit {}', 'who can read 1');
+SELECT is(pg_temp.who('read', '2'), 'wil worker assigned {}, sue auth_platform platform {}, bea boss tenant {}', 'who can read 2');
+SELECT is(pg_temp.who('delete', '1'), 'sue auth_platform platform {}, bea boss tenant {}', 'who can delete 1');
+SELECT is(pg_temp.who('read', '3'), 'sue auth_platform platform {}, far boss tenant {}', 'who can read 3');
+SELECT throws_ok($$SELECT * FROM auth.who_can('read', 'people.notes', people.id('4'))$$, 'P0002', 'there is no such row, or you do not see it yourself', 'a row that is not there');
+SELECT throws_ok($$SELECT * FROM auth.who_can('read', 'pg_class', people.id('4'))$$, '55000', 'pg_class is not protected', 'a table that is not protected');
+SELECT is(people.answer('bea', $$SELECT count(*) FROM auth.who_can('read', 'people.notes', people.id('1'))$$), '42501 permission denied for function who_can', 'members are not told');
+
+SELECT * FROM finish();
+ROLLBACK;
