@@ -300,6 +300,21 @@ IsNamed(Datum columns, const char *name)
 	return named;
 }
 
+/* The action that an UPDATE of a resource is, as in auth._protect_action(); NULL: none is. */
+static const char *
+UpdateAction(const char *resource)
+{
+	static const char *const actions[] = {"update", "write", "admin"};
+	bool		ignored;
+
+	for (size_t i = 0; i < lengthof(actions); i++)
+	{
+		if (ActionKnown(resource, actions[i], &ignored))
+			return actions[i];
+	}
+	return NULL;
+}
+
 /*
  * SQL function: auth.columns_guard() returns trigger, argument: the resource
  *
@@ -309,6 +324,7 @@ Datum
 intrex_auth_columns_guard(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const char *action;
 	TupleDesc	row_type;
 	Decision	decision;
 
@@ -322,7 +338,10 @@ intrex_auth_columns_guard(PG_FUNCTION_ARGS)
 	/* maintenance without a token is the business of privileges and policies */
 	if (IdentityGet() == NULL)
 		PG_RETURN_POINTER(trigger->tg_newtuple);
-	decision = Decide(trigger->tg_trigger->tgargs[0], "update");
+	action = UpdateAction(trigger->tg_trigger->tgargs[0]);
+	if (action == NULL)
+		PG_RETURN_POINTER(trigger->tg_newtuple);
+	decision = Decide(trigger->tg_trigger->tgargs[0], action);
 	if (decision.columns == (Datum) 0)
 		PG_RETURN_POINTER(trigger->tg_newtuple);
 
