@@ -92,7 +92,7 @@ BEGIN
 		INTO conditions;
 	details := jsonb_strip_nulls(jsonb_build_object('granted', granted, 'reason', reason, 'record', record_id,
 		'session', session_id, 'metadata', metadata));
-	PERFORM auth._audit('permission_check', CASE WHEN granted THEN 'success' ELSE 'failure' END, NULL, auth.uid(), auth.tenant_id(),
+	PERFORM auth._audit('permission_check', CASE WHEN granted THEN 'success' ELSE 'refused' END, NULL, auth.uid(), auth.tenant_id(),
 		auth.session_id(), NULL, jsonb_build_object('action', action, 'resource', resource) || details);
 	RETURN jsonb_build_object('granted', granted, 'reason', reason, 'conditions', conditions,
 		'auditLog', jsonb_build_object('action', action, 'resource', resource, 'user', auth.user_id(), 'details', details));

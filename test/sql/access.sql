@@ -62,7 +62,7 @@ SELECT is(pg_temp.check('max', $$'read', 'notes'$$), jsonb_build_object('granted
 SELECT is((SELECT concat_ws(' ', event, outcome, user_id = people.id('max'), details ->> 'resource') FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'permission_check success t notes', 'in the trail');
 SELECT is(pg_temp.check('cid', $$'read', 'notes'$$) -> 'granted', 'false', 'denied');
 SELECT is(pg_temp.check('cid', $$'read', 'notes'$$) ->> 'reason', 'Access denied to notes', 'with its reason');
-SELECT is((SELECT concat_ws(' ', event, outcome) FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'permission_check failure', 'in the trail');
+SELECT is((SELECT concat_ws(' ', event, outcome) FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'permission_check refused', 'in the trail');
 SELECT is(pg_temp.check('wil', $$'delete', 'notes'$$) ->> 'reason', 'Insufficient permissions', 'not allowed');
 SELECT is(pg_temp.check('ann', $$'read', 'notes'$$) -> 'conditions', '{"requires": ["aal2"]}', 'a condition that does not hold is named');
 SELECT is(pg_temp.check('ann', $$'read', 'notes', people.id('1')$$, 'aal2') -> 'granted', 'true', 'a record that is hers');
