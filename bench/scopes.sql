@@ -1,0 +1,124 @@
+-- bench/scopes.sql: what policies with a resource cost in each scope, and what the
+-- first permission check of a transaction costs among few and among many roles.
+-- Depends on setup.sql; takes its tools from rls.sql.
+
+\set ON_ERROR_STOP 1
+SELECT to_regnamespace('rls') IS NULL AS missing \gset
+\if :missing
+\ir rls.sql
+\endif
+RESET ALL;
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
+SET work_mem = '64MB';
+
+-- 200 tenants with 10 000 jobs each; a tenant's are in three units, a tenth belongs to
+-- each of ten users.
+CREATE TABLE rls.jobs (id uuid NOT NULL, tenant_id uuid NOT NULL, unit_id uuid, owner_id uuid, assignee_id uuid, amount integer NOT NULL, note text NOT NULL);
+INSERT INTO rls.jobs
+	SELECT bench.uuid('job', n), bench.uuid('tenant', n % 200 + 1), bench.uuid('unit', n % 200 * 3 + 1 + n / 200 % 3),
+		bench.uuid('person', n % 200 * 10 + n / 200 % 10), bench.uuid('person', n % 200 * 10 + n / 200 % 10), n % 1000, 'job ' || n
+	FROM generate_series(1, 2000000) AS n;
+ALTER TABLE rls.jobs ADD PRIMARY KEY (id);
+SELECT auth.resource_create('jobs');
+SELECT auth.protect('rls.jobs', 'jobs', unit_column => 'unit_id', owner_column => 'owner_id', assignee_column => 'assignee_id');
+GRANT SELECT ON rls.jobs TO authenticated, bench_plain;
+VACUUM (ANALYZE) rls.jobs;
+
+-- One member of tenant 1 for each scope, and what his rows are for plain.
+CREATE TABLE rls.scopes (scope text, condition text, token text);
+SELECT auth.role_create('bench_' || s, 10) FROM unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) AS s;
+SELECT auth.permission_set('bench_' || s, 'jobs', 'read', s) FROM unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) AS s;
+INSERT INTO auth.users (id, email) SELECT bench.uuid('person', n), 'person' || n || '@example.com' FROM generate_series(0, 3) AS n;
+INSERT INTO auth.memberships (tenant_id, user_id, role, unit_ids)
+	SELECT bench.uuid('tenant', 1), bench.uuid('person', n), 'bench_' || (ARRAY['tenant', 'unit', 'assigned', 'own'])[n + 1], ARRAY[bench.uuid('unit', 1)]
+	FROM generate_series(0, 3) AS n;
+INSERT INTO auth.sessions (id, user_id, tenant_id)
+	SELECT bench.uuid('session of person', n), bench.uuid('person', n), bench.uuid('tenant', 1) FROM generate_series(0, 3) AS n;
+INSERT INTO rls.scopes
+	SELECT s, format('AND tenant_id = %L', bench.uuid('tenant', 1)) || CASE s WHEN 'tenant' THEN ''
+			WHEN 'unit' THEN format(' AND unit_id = %L', bench.uuid('unit', 1))
+			WHEN 'assigned' THEN format(' AND assignee_id = %L', bench.uuid('person', n - 1))
+			ELSE format(' AND owner_id = %L', bench.uuid('person', n - 1)) END,
+		auth._grant(bench.uuid('person', n - 1), bench.uuid('session of person', n - 1), bench.uuid('tenant', 1), NULL) ->> 'access_token'
+	FROM unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) WITH ORDINALITY AS u (s, n);
+
+CREATE FUNCTION rls.ask(name text, condition text) RETURNS text
+	LANGUAGE sql IMMUTABLE AS $$
+	SELECT format(CASE name
+		WHEN 'count' THEN 'SELECT count(*) FROM rls.jobs WHERE true %s'
+		WHEN 'scan' THEN 'SELECT sum(amount) FROM rls.jobs WHERE amount >= 0 %s' END, condition)
+$$;
+CREATE FUNCTION rls.scope_compare(wanted text, name text, target float8, times integer) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	s rls.scopes := (SELECT x FROM rls.scopes AS x WHERE x.scope = wanted);
+BEGIN
+	PERFORM auth.authenticate(s.token);
+	PERFORM bench.demand(format('both give the same answer to %s, %s', name, wanted),
+		rls.answer('authenticated', rls.ask(name, '')) = rls.answer('bench_plain', rls.ask(name, s.condition)));
+	PERFORM rls.compare(format('%s, %s scope', name, wanted), rls.ask(name, ''), rls.ask(name, s.condition), times, 1, target, 31);
+END
+$$;
+BEGIN;
+SELECT rls.scope_compare(s, 'count', CASE s WHEN 'tenant' THEN 1.05 END, 20) FROM unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) AS s;
+SET LOCAL enable_indexscan = off;
+SET LOCAL enable_indexonlyscan = off;
+SET LOCAL enable_bitmapscan = off;
+SELECT rls.scope_compare(s, 'scan', CASE s WHEN 'tenant' THEN 1.1 END, 1) FROM unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) AS s;
+COMMIT;
+
+-- Lookups as a client sends them, as in rls.sql.
+RESET ALL;
+TRUNCATE rls.times;
+CREATE FUNCTION rls.job_transaction(opening text, condition text) RETURNS text
+	LANGUAGE sql AS $$
+	SELECT replace(replace(rls.transaction(opening, condition), 'rls.orders', 'rls.jobs'), '''order''', '''job''')
+$$;
+SELECT current_setting('data_directory') || '/..' AS folder, setting AS bindir FROM pg_config WHERE name = 'BINDIR' \gset
+\set file :folder '/bench_ours.pgbench'
+SELECT rls.job_transaction(format('SELECT auth.authenticate(%L);', token), '') FROM rls.scopes WHERE scope = 'tenant' \g :file
+\set file :folder '/bench_plain.pgbench'
+SELECT rls.job_transaction('SELECT 1;', condition) FROM rls.scopes WHERE scope = 'tenant' \g :file
+\set log `cd :'folder' && for round in $(seq 31); do for who in bench_ours bench_plain; do :bindir/pgbench -n -t 30 -D prepared=false -D round=$round -U $who -f $who.pgbench bench 2>&1 </dev/null | grep -i error; done; done`
+SELECT bench.demand('all lookups were made', count(*) = 31 * 2 * 30) FROM rls.times;
+SELECT bench.note('point lookup, tenant scope', array_agg(ours), array_agg(plain), 1, '<=', 1.3)
+	FROM (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY spent) FILTER (WHERE who = 'bench_ours'),
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY spent) FILTER (WHERE who = 'bench_plain')
+		FROM rls.times WHERE round > 1 GROUP BY round) AS rounds(ours, plain);
+
+-- The first check of a transaction: the token, session, user, membership and role of
+-- the caller, and his permission. Of a thousand members in turn, with what a backend
+-- remembers and without: among ten roles and ten thousand members, then among ten
+-- thousand roles and a million members.
+CREATE FUNCTION bench.check_permissions(forget boolean) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	checked bigint;
+BEGIN
+	IF forget THEN
+		UPDATE auth.sessions SET revoked_reason = NULL WHERE id = (SELECT id FROM auth.sessions LIMIT 1);
+		UPDATE auth.roles SET description = NULL WHERE id = (SELECT id FROM auth.roles LIMIT 1);
+	END IF;
+	SELECT count(CASE WHEN set_config('intrex_auth.token', token, true) <> '' THEN auth.can('jobs', 'read') END)
+		INTO checked FROM (SELECT token FROM bench.tokens LIMIT 1000) AS t;
+	RETURN checked;
+END
+$$;
+SELECT auth.role_create(r, 20) FROM unnest(ARRAY['owner', 'branch_manager', 'external_auditor']) AS r;
+SELECT auth.permission_set(r, 'jobs', 'read', 'tenant') FROM unnest(ARRAY['owner', 'branch_manager', 'external_auditor']) AS r;
+SELECT bench.demand('all are checked', bench.check_permissions(true) = 1000);
+CREATE TEMPORARY TABLE few AS SELECT bench.spent('SELECT bench.check_permissions(false)') AS kept, bench.spent('SELECT bench.check_permissions(true)') AS looked_up FROM generate_series(1, 15);
+SET session_replication_role = replica;
+INSERT INTO auth.roles (tenant_id, name, rank) SELECT bench.uuid('tenant', n % 200 + 1), 'role_' || n, 10 FROM generate_series(1, 10000) AS n;
+INSERT INTO auth.role_permissions (role_id, resource, action, scope) SELECT id, 'jobs', a, 'tenant' FROM auth.roles, unnest(ARRAY['create', 'update', 'delete']) AS a;
+INSERT INTO auth.users (id, email) SELECT bench.uuid('many', n), 'many' || n || '@example.com' FROM generate_series(1, 100000) AS n;
+INSERT INTO auth.memberships (tenant_id, user_id, role)
+	SELECT bench.uuid('tenant', t * 20 + n % 20 + 1), bench.uuid('many', n), 'role_' || (n % 10000 + 1)
+	FROM generate_series(1, 100000) AS n, generate_series(0, 9) AS t;
+RESET session_replication_role;
+VACUUM (ANALYZE) auth.roles, auth.role_permissions, auth.users, auth.memberships;
+SELECT bench.demand('all are checked still', bench.check_permissions(true) = 1000);
+CREATE TEMPORARY TABLE many AS SELECT bench.spent('SELECT bench.check_permissions(false)') AS kept, bench.spent('SELECT bench.check_permissions(true)') AS looked_up FROM generate_series(1, 15);
+SELECT bench.note('first check, remembered: 10 000 roles / 10', (SELECT array_agg(kept) FROM many), (SELECT array_agg(kept) FROM few), 1000, '<=', 1.3);
+SELECT bench.note('first check, looked up: 10 000 roles / 10', (SELECT array_agg(looked_up) FROM many), (SELECT array_agg(looked_up) FROM few), 1000, '<=', 1.3);
