@@ -1,6 +1,5 @@
--- examples/intrex/schema.sql: the tables of the Intrex seed, their isolation by
--- auth.protect, and the narrower policies of branches, written by hand until
--- roles generate them.  Read by story.sql; needs psql.
+-- examples/intrex/schema.sql: the tables of the Intrex seed, as an application has
+-- them.  Read by story.sql, which protects them.
 
 CREATE TABLE branches (
 	id        uuid PRIMARY KEY DEFAULT gen_random_uuid(),
