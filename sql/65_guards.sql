@@ -7,14 +7,14 @@
 
 -- PostgREST would make 403 of 28000, and 401 of the 42501 of somebody who came
 -- with a cookie; SQLSTATE PGRST says what we mean.
-CREATE OR REPLACE FUNCTION auth._guard_refuse(guard text, authenticated boolean, reason text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION auth._guard_refuse(guard text, authenticated boolean, reason text DEFAULT 'Insufficient permissions') RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	status CONSTANT integer := CASE WHEN authenticated THEN 403 ELSE 401 END;
 	code CONSTANT text := CASE WHEN authenticated THEN 'insufficient_permissions' ELSE 'no_authorization' END;
-	message CONSTANT text := CASE WHEN authenticated THEN coalesce(reason, 'Insufficient permissions') ELSE 'Authentication required' END;
+	message CONSTANT text := CASE WHEN authenticated THEN reason ELSE 'Authentication required' END;
 BEGIN
 	-- the error rolls back whatever a row could tell
 	PERFORM auth._report_event('guard_refused', concat_ws(' ', guard, code, 'user=' || auth.user_id()));

@@ -212,10 +212,11 @@ intrex_auth_consume_quota(PG_FUNCTION_ARGS)
 
 	if (!CallersTenant(&tenant))
 	{
-		Oid			types[] = {TEXTOID, BOOLOID};
+		Oid			types[] = {TEXTOID, BOOLOID, TEXTOID};
 
-		(void) OidFunctionCall2Coll(FindFunction("_guard_refuse", lengthof(types), types), DEFAULT_COLLATION_OID,
-									CStringGetTextDatum("consume_quota"), BoolGetDatum(IdentityGet() != NULL));
+		(void) OidFunctionCall3Coll(FindFunction("_guard_refuse", lengthof(types), types), DEFAULT_COLLATION_OID,
+									CStringGetTextDatum("consume_quota"), BoolGetDatum(IdentityGet() != NULL),
+									CStringGetTextDatum("Insufficient permissions"));
 		elog(ERROR, "auth._guard_refuse() did not raise");
 	}
 	return Charge(fcinfo, &tenant, &fcinfo->args[0], &fcinfo->args[1]);
