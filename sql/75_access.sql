@@ -4,7 +4,7 @@
 -- Rows are read with the rights of the caller: what he does not see he is not told.
 
 -- The protected tables of a resource that have a uuid as their key.
-CREATE OR REPLACE FUNCTION auth._tables_of(resource text) RETURNS TABLE (target regclass, key_column name)
+CREATE OR REPLACE FUNCTION auth.resource_tables(resource text) RETURNS TABLE (target regclass, key_column name)
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -13,21 +13,21 @@ CREATE OR REPLACE FUNCTION auth._tables_of(resource text) RETURNS TABLE (target 
 	JOIN pg_namespace AS n ON n.nspname = t.schema_name
 	JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
 	CROSS JOIN LATERAL auth._protect_key(c.oid::regclass) AS a (attname)
-	WHERE t.resource = _tables_of.resource AND a.attname IS NOT NULL AND NOT c.relispartition
+	WHERE t.resource = resource_tables.resource AND a.attname IS NOT NULL AND NOT c.relispartition
 	ORDER BY c.oid::regclass::text
 $$;
-COMMENT ON FUNCTION auth._tables_of(text) IS 'protected tables of a resource, with the column of their key';
-REVOKE ALL ON FUNCTION auth._tables_of(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._tables_of(text) TO anon, authenticated, auth_admin;
+COMMENT ON FUNCTION auth.resource_tables(text) IS 'protected tables of a resource, with the column of their key';
+REVOKE ALL ON FUNCTION auth.resource_tables(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.resource_tables(text) TO anon, authenticated, auth_admin;
 
 -- The condition that an action puts on the rows of a table, from our own registry.
-CREATE OR REPLACE FUNCTION auth._action_condition(target regclass, action text) RETURNS text
+CREATE OR REPLACE FUNCTION auth.action_condition(target regclass, action text) RETURNS text
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN (SELECT n.expression FROM auth._protect_narrowing(target, action) AS n);
-COMMENT ON FUNCTION auth._action_condition(regclass, text) IS 'what an action demands of a row of a protected table, as an expression';
-REVOKE ALL ON FUNCTION auth._action_condition(regclass, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._action_condition(regclass, text) TO anon, authenticated, auth_admin;
+COMMENT ON FUNCTION auth.action_condition(regclass, text) IS 'what an action demands of a row of a protected table, as an expression';
+REVOKE ALL ON FUNCTION auth.action_condition(regclass, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.action_condition(regclass, text) TO anon, authenticated, auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.can_access(resource text, id uuid, action text DEFAULT 'read') RETURNS boolean
 	LANGUAGE plpgsql STABLE
@@ -41,11 +41,11 @@ BEGIN
 	IF auth.can(resource, action) IS NOT TRUE OR id IS NULL THEN
 		RETURN false;
 	END IF;
-	FOR one IN SELECT * FROM auth._tables_of(resource) LOOP
+	FOR one IN SELECT * FROM auth.resource_tables(resource) LOOP
 		CONTINUE WHEN NOT has_table_privilege(one.target, 'SELECT');
 		-- row level security decides which rows are there, whatever is asked
 		EXECUTE format('SELECT %s FROM %s WHERE %I OPERATOR(pg_catalog.=) $1',
-			CASE WHEN auth.role() = 'auth_platform' THEN 'true' ELSE auth._action_condition(one.target, action) END,
+			CASE WHEN auth.role() = 'auth_platform' THEN 'true' ELSE auth.action_condition(one.target, action) END,
 			one.target, one.key_column) INTO allowed USING id;
 		IF allowed THEN
 			RETURN true;
@@ -60,7 +60,7 @@ GRANT EXECUTE ON FUNCTION auth.can_access(text, uuid, text) TO anon, authenticat
 
 -- Words and records a decision. It decides itself about the permission; who calls it
 -- with a row that he may not reach can say so, and not the contrary.
-CREATE OR REPLACE FUNCTION auth._permission_check(action text, resource text, record_id uuid, session_id uuid, metadata jsonb, row_allowed boolean) RETURNS jsonb
+CREATE OR REPLACE FUNCTION auth.record_permission_check(action text, resource text, record_id uuid, session_id uuid, metadata jsonb, row_allowed boolean) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -98,16 +98,16 @@ BEGIN
 		'auditLog', jsonb_build_object('action', action, 'resource', resource, 'user', auth.user_id(), 'details', details));
 END
 $$;
-COMMENT ON FUNCTION auth._permission_check(text, text, uuid, uuid, jsonb, boolean) IS 'words and records the decision of auth.check_permission()';
-REVOKE ALL ON FUNCTION auth._permission_check(text, text, uuid, uuid, jsonb, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._permission_check(text, text, uuid, uuid, jsonb, boolean) TO anon, authenticated, auth_admin;
+COMMENT ON FUNCTION auth.record_permission_check(text, text, uuid, uuid, jsonb, boolean) IS 'words and records the decision of auth.check_permission()';
+REVOKE ALL ON FUNCTION auth.record_permission_check(text, text, uuid, uuid, jsonb, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.record_permission_check(text, text, uuid, uuid, jsonb, boolean) TO anon, authenticated, auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.check_permission(action text, resource text, record_id uuid DEFAULT NULL, session_id uuid DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	RETURN auth._permission_check(action, resource, record_id, session_id, metadata,
+	RETURN auth.record_permission_check(action, resource, record_id, session_id, metadata,
 		record_id IS NULL OR auth.can_access(resource, record_id, action));
 END
 $$;

@@ -73,7 +73,7 @@ SELECT is(pg_temp.check('bea', $$'read', 'notes', NULL, people.id('bea session')
 SELECT is(pg_temp.check('bea', $$'read', 'notes', NULL, people.id('max session')$$) ->> 'reason', 'Invalid session: session_not_found', 'somebody else''s');
 SELECT is(pg_temp.check('bea', $$'read', 'notes', metadata => '{"sessionId": 7}'$$) #> '{auditLog,details,metadata}', '{"sessionId": 7}', 'metadata goes into the record');
 SELECT is(pg_temp.check('', $$'read', 'notes'$$) ->> 'reason', 'Authentication required', 'nobody');
-SELECT is(people.answer('max', $$SELECT auth._permission_check('delete', 'notes', people.id('2'), NULL, NULL, true) ->> 'granted'$$), 'false', 'who calls what is behind it is granted no more');
+SELECT is(people.answer('max', $$SELECT auth.record_permission_check('delete', 'notes', people.id('2'), NULL, NULL, true) ->> 'granted'$$), 'false', 'who calls what is behind it is granted no more');
 
 -- roles and permissions of a user
 SELECT is((SELECT concat_ws(' ', role, kind, rank, tenant_id = people.id('north'), unit_ids = ARRAY[people.id('east')], permissions, scopes) FROM auth.user_roles(people.id('max'))),
