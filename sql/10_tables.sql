@@ -164,8 +164,11 @@ CREATE TABLE auth.audit_log (
 	identifier text COLLATE "C",
 	address inet,
 	details jsonb,
+	nonce uuid DEFAULT gen_random_uuid(),
+	redacted bytea,
 	CONSTRAINT audit_log_pkey PRIMARY KEY (id),
-	CONSTRAINT audit_log_outcome_check CHECK (outcome IN ('success', 'refused', 'failure'))
+	CONSTRAINT audit_log_outcome_check CHECK (outcome IN ('success', 'refused', 'failure')),
+	CONSTRAINT audit_log_redacted_check CHECK ((redacted IS NULL) = (nonce IS NOT NULL))
 );
 CREATE INDEX audit_log_user_id_at_idx ON auth.audit_log (user_id, at) WHERE user_id IS NOT NULL;
 CREATE INDEX audit_log_tenant_id_at_idx ON auth.audit_log (tenant_id, at) WHERE tenant_id IS NOT NULL;
@@ -175,6 +178,8 @@ COMMENT ON COLUMN auth.audit_log.code IS 'of the refusal, as the caller got it';
 COMMENT ON COLUMN auth.audit_log.user_id IS 'whom it is about; who did it, when that is an administrator, is in details';
 COMMENT ON COLUMN auth.audit_log.identifier IS 'the address as it was tried, with what a terminal would obey or hide escaped';
 COMMENT ON COLUMN auth.audit_log.details IS 'never a secret';
+COMMENT ON COLUMN auth.audit_log.nonce IS 'random: without it nobody can tell by the digest of a row whom the row named';
+COMMENT ON COLUMN auth.audit_log.redacted IS 'of a row from which an erasure took personal data, their digest, which the seal covers; the nonce is gone';
 REVOKE ALL ON TABLE auth.audit_log FROM PUBLIC;
 GRANT SELECT ON auth.audit_log TO auth_admin;
 SELECT pg_extension_config_dump('auth.audit_log', '');

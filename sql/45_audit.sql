@@ -99,7 +99,17 @@ REVOKE ALL ON FUNCTION auth._refuse(text, integer, text, text, jsonb) FROM PUBLI
 -- Tamper evidence ----------------------------------------------------------
 --
 -- SHA-256 over the digest before, the seal's own numbers, and the SHA-256 of each
--- row as a JSON array with its time in microseconds: no setting changes it.
+-- row as a JSON array with its time in microseconds: no setting changes it.  What
+-- is personal in a row goes in as a digest of its own, under a nonce: an erasure
+-- (68_personal_data.sql) keeps that digest and forgets data and nonce, and the
+-- seals hold as before.
+CREATE OR REPLACE FUNCTION auth._audit_personal(a auth.audit_log) RETURNS bytea
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN coalesce(a.redacted, sha256(convert_to(jsonb_build_array(
+		a.nonce, a.user_id, a.session_id, a.identifier, a.address, a.details)::text, 'UTF8')));
+COMMENT ON FUNCTION auth._audit_personal(auth.audit_log) IS 'the digest of what is personal in a row of the audit trail';
+REVOKE ALL ON FUNCTION auth._audit_personal(auth.audit_log) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth._audit_digest(previous bytea, from_id bigint, last_id bigint, sealed_at timestamptz,
 		OUT first_id bigint, OUT row_count bigint, OUT digest bytea)
 	LANGUAGE sql STABLE
@@ -114,7 +124,7 @@ CREATE OR REPLACE FUNCTION auth._audit_digest(previous bytea, from_id bigint, la
 		SELECT min(a.id) AS first_id, count(*) AS row_count,
 			coalesce(string_agg(sha256(convert_to(jsonb_build_array(
 				a.id, (extract(epoch FROM a.at) * 1000000)::bigint, a.event, a.outcome, a.code,
-				a.user_id, a.tenant_id, a.session_id, a.identifier, a.address, a.details)::text, 'UTF8')), '' ORDER BY a.id), '') AS digests
+				a.tenant_id, encode(auth._audit_personal(a), 'hex'))::text, 'UTF8')), '' ORDER BY a.id), '') AS digests
 		FROM auth.audit_log AS a
 		WHERE a.id BETWEEN from_id AND _audit_digest.last_id
 	) AS r
@@ -202,6 +212,8 @@ DECLARE
 	found_rows record;
 	expected bytea := '';
 	from_id bigint := '-9223372036854775808';
+	redacted bigint;
+	recorded numeric;
 BEGIN
 	FOR seal IN SELECT s.* FROM auth.audit_seals AS s ORDER BY s.id LOOP
 		SELECT d.* INTO found_rows FROM auth._audit_digest(seal.previous, from_id, seal.last_id, seal.sealed_at) AS d;
@@ -217,8 +229,20 @@ BEGIN
 		expected := seal.digest;
 		from_id := seal.last_id + 1;
 	END LOOP;
+
+	-- who redacts a row by hand hides whom it named, but not that he did
+	SELECT count(*) FILTER (WHERE a.redacted IS NOT NULL),
+			coalesce(sum((a.details ->> 'audit_rows')::numeric) FILTER (
+				WHERE a.event IN ('user_erase', 'account_delete', 'audit_forget') AND a.outcome = 'success'), 0)
+		INTO redacted, recorded FROM auth.audit_log AS a;
+	IF redacted <> recorded THEN
+		seal_id := NULL;
+		ok := false;
+		reason := format('%s rows are redacted, erasures recorded %s', redacted, recorded);
+		RETURN NEXT;
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth.audit_verify() IS 'computes every seal of the audit trail anew and says which do not hold, and why';
+COMMENT ON FUNCTION auth.audit_verify() IS 'computes every seal of the audit trail anew and says which do not hold, and why; a row without seal_id when rows were redacted that no erasure recorded';
 REVOKE ALL ON FUNCTION auth.audit_verify() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.audit_verify() TO auth_admin;
