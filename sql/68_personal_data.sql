@@ -355,25 +355,28 @@ DECLARE
 			LATERAL (VALUES (auth._printable(i.value, 320)), (i.value), (trim('"' FROM to_jsonb(i.value)::text))) AS n (needle)
 		WHERE i.value <> '');
 	pattern CONSTANT text := (SELECT '(?i)' || string_agg(auth._whole_text_pattern(n.needle), '|') FROM unnest(needles || person::text) AS n (needle) WHERE n.needle IS NOT NULL);
+	sessions CONSTANT uuid[] := ARRAY(SELECT s.id FROM auth.sessions AS s WHERE s.user_id = person);
 	hit record;
 	fresh bigint := 0;
 BEGIN
 	FOR hit IN
 		SELECT a.id, a.redacted IS NULL AS is_fresh, coalesce(a.user_id = person, false) AS is_his,
+			-- about somebody else, and done by him: session and address are his
+			coalesce(a.session_id = ANY (sessions), false) OR coalesce(a.details ->> 'by_user' = person::text, false) AS is_by_him,
 			EXISTS (SELECT FROM unnest(needles) AS n (needle) WHERE strpos(lower(a.identifier), n.needle) > 0)
 				AND a.identifier ~ pattern AS is_named,
 			a.details IS NOT NULL AND EXISTS (SELECT FROM unnest(needles || person::text) AS n (needle) WHERE strpos(lower(a.details::text), n.needle) > 0)
 				AND a.details::text ~ pattern AS is_mentioned
 		FROM auth.audit_log AS a
-		WHERE a.user_id = person OR a.identifier IS NOT NULL OR a.details IS NOT NULL
+		WHERE a.user_id = person OR a.identifier IS NOT NULL OR a.details IS NOT NULL OR a.session_id IS NOT NULL
 	LOOP
-		CONTINUE WHEN NOT (hit.is_his OR coalesce(hit.is_named, false) OR coalesce(hit.is_mentioned, false));
+		CONTINUE WHEN NOT (hit.is_his OR hit.is_by_him OR coalesce(hit.is_named, false) OR coalesce(hit.is_mentioned, false));
 		UPDATE auth.audit_log AS a SET
 				redacted = auth._audit_personal(a), nonce = NULL,
 				user_id = CASE WHEN hit.is_his THEN pseudonym ELSE a.user_id END,
 				-- of a row about somebody else only the mention goes
-				session_id = CASE WHEN hit.is_his OR a.user_id IS NULL THEN NULL ELSE a.session_id END,
-				address = CASE WHEN hit.is_his OR (a.user_id IS NULL AND hit.is_named) THEN NULL ELSE a.address END,
+				session_id = CASE WHEN hit.is_his OR hit.is_by_him OR a.user_id IS NULL THEN NULL ELSE a.session_id END,
+				address = CASE WHEN hit.is_his OR hit.is_by_him OR (a.user_id IS NULL AND hit.is_named) THEN NULL ELSE a.address END,
 				identifier = CASE WHEN hit.is_his OR hit.is_named THEN NULL ELSE a.identifier END,
 				details = CASE WHEN hit.is_his THEN NULL
 					WHEN hit.is_mentioned THEN regexp_replace(a.details::text, pattern, coalesce(pseudonym::text, ''), 'g')::jsonb
