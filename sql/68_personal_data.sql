@@ -342,7 +342,7 @@ REVOKE ALL ON FUNCTION auth._whole_text_pattern(text) FROM PUBLIC;
 
 -- The digest of what was personal stays and its nonce goes, so that the seals hold
 -- and nobody can try names against the digest.  Reads the whole trail.
-CREATE OR REPLACE FUNCTION auth._audit_redact(user_id uuid, identifiers text[], pseudonym uuid) RETURNS bigint
+CREATE OR REPLACE FUNCTION auth._audit_redact(user_id uuid, session_ids uuid[], identifiers text[], pseudonym uuid) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -355,22 +355,22 @@ DECLARE
 			LATERAL (VALUES (auth._printable(i.value, 320)), (i.value), (trim('"' FROM to_jsonb(i.value)::text))) AS n (needle)
 		WHERE i.value <> '');
 	pattern CONSTANT text := (SELECT '(?i)' || string_agg(auth._whole_text_pattern(n.needle), '|') FROM unnest(needles || person::text) AS n (needle) WHERE n.needle IS NOT NULL);
-	sessions CONSTANT uuid[] := ARRAY(SELECT s.id FROM auth.sessions AS s WHERE s.user_id = person);
 	hit record;
 	fresh bigint := 0;
 BEGIN
 	FOR hit IN
-		SELECT a.id, a.redacted IS NULL AS is_fresh, coalesce(a.user_id = person, false) AS is_his,
-			-- about somebody else, and done by him: session and address are his
-			coalesce(a.session_id = ANY (sessions), false) OR coalesce(a.details ->> 'by_user' = person::text, false) AS is_by_him,
-			EXISTS (SELECT FROM unnest(needles) AS n (needle) WHERE strpos(lower(a.identifier), n.needle) > 0)
-				AND a.identifier ~ pattern AS is_named,
-			a.details IS NOT NULL AND EXISTS (SELECT FROM unnest(needles || person::text) AS n (needle) WHERE strpos(lower(a.details::text), n.needle) > 0)
-				AND a.details::text ~ pattern AS is_mentioned
-		FROM auth.audit_log AS a
-		WHERE a.user_id = person OR a.identifier IS NOT NULL OR a.details IS NOT NULL OR a.session_id IS NOT NULL
+		SELECT h.*
+		FROM (
+			SELECT a.id, a.redacted IS NULL AS is_fresh, coalesce(a.user_id = person, false) AS is_his,
+				-- about somebody else, and done by him: session and address are his
+				coalesce(a.session_id = ANY (session_ids), false) OR coalesce(a.details ->> 'by_user' = person::text, false) AS is_by_him,
+				a.identifier IS NOT NULL AND EXISTS (SELECT FROM unnest(needles) AS n (needle) WHERE strpos(lower(a.identifier), n.needle) > 0)
+					AND a.identifier ~ pattern AS is_named,
+				a.details IS NOT NULL AND EXISTS (SELECT FROM unnest(needles || person::text) AS n (needle) WHERE strpos(lower(a.details::text), n.needle) > 0)
+					AND a.details::text ~ pattern AS is_mentioned
+			FROM auth.audit_log AS a) AS h
+		WHERE h.is_his OR h.is_by_him OR h.is_named OR h.is_mentioned
 	LOOP
-		CONTINUE WHEN NOT (hit.is_his OR hit.is_by_him OR coalesce(hit.is_named, false) OR coalesce(hit.is_mentioned, false));
 		UPDATE auth.audit_log AS a SET
 				redacted = auth._audit_personal(a), nonce = NULL,
 				user_id = CASE WHEN hit.is_his THEN pseudonym ELSE a.user_id END,
@@ -387,11 +387,11 @@ BEGIN
 	RETURN fresh;
 END
 $$;
-COMMENT ON FUNCTION auth._audit_redact(uuid, text[], uuid) IS 'takes a user and identifiers out of the audit trail; returns how many rows that had not been redacted before';
-REVOKE ALL ON FUNCTION auth._audit_redact(uuid, text[], uuid) FROM PUBLIC;
+COMMENT ON FUNCTION auth._audit_redact(uuid, uuid[], text[], uuid) IS 'takes a user, his sessions and identifiers out of the audit trail; returns how many rows that had not been redacted before';
+REVOKE ALL ON FUNCTION auth._audit_redact(uuid, uuid[], text[], uuid) FROM PUBLIC;
 
 -- No address and no session: nothing in this row leads to the person.
-CREATE OR REPLACE FUNCTION auth._audit_erasure(event text, pseudonym uuid, details jsonb, erased uuid DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION auth._audit_erasure(event text, pseudonym uuid, by_user uuid, details jsonb) RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -399,12 +399,11 @@ CREATE OR REPLACE FUNCTION auth._audit_erasure(event text, pseudonym uuid, detai
 BEGIN
 	INSERT INTO auth.audit_log (event, outcome, user_id, details)
 		VALUES (event, 'success', pseudonym, details || jsonb_strip_nulls(jsonb_build_object(
-			'by_user', CASE WHEN auth.uid() <> erased OR erased IS NULL THEN auth.uid() END,
-			'by_role', session_user, 'as_role', nullif(current_setting('role'), 'none'))));
+			'by_user', by_user, 'by_role', session_user, 'as_role', nullif(current_setting('role'), 'none'))));
 END
 $$;
-COMMENT ON FUNCTION auth._audit_erasure(text, uuid, jsonb, uuid) IS 'writes that somebody was erased, under the pseudonym; call it before his session is gone';
-REVOKE ALL ON FUNCTION auth._audit_erasure(text, uuid, jsonb, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION auth._audit_erasure(text, uuid, uuid, jsonb) IS 'writes that somebody was erased, under the pseudonym, and who did it';
+REVOKE ALL ON FUNCTION auth._audit_erasure(text, uuid, uuid, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.audit_forget(identifier text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE
@@ -420,8 +419,8 @@ BEGIN
 	IF EXISTS (SELECT FROM auth.users AS u WHERE u.email = auth.normalize_email(identifier) OR u.phone = auth.normalize_phone(identifier)) THEN
 		PERFORM auth._fail('55000', 'a user has this identifier', 'auth.user_erase() erases a user.');
 	END IF;
-	forgotten := auth._audit_redact(NULL, ARRAY[identifier, auth.normalize_email(identifier), auth.normalize_phone(identifier)], NULL);
-	PERFORM auth._audit_erasure('audit_forget', NULL, jsonb_build_object('audit_rows', forgotten));
+	forgotten := auth._audit_redact(NULL, NULL, ARRAY[identifier, auth.normalize_email(identifier), auth.normalize_phone(identifier)], NULL);
+	PERFORM auth._audit_erasure('audit_forget', NULL, auth.uid(), jsonb_build_object('audit_rows', forgotten));
 	PERFORM auth._make_durable();
 	RETURN forgotten;
 END
@@ -562,6 +561,9 @@ DECLARE
 	-- random: nothing leads back from it
 	pseudonym CONSTANT uuid := gen_random_uuid();
 	identifiers CONSTANT text[] := auth._identifiers_of(person);
+	sessions CONSTANT uuid[] := ARRAY(SELECT s.id FROM auth.sessions AS s WHERE s.user_id = person.id);
+	-- who is erased himself has no identity afterwards
+	by_user CONSTANT uuid := nullif(auth.uid(), person.id);
 	outcome record;
 	table_name text;
 	schema_name text;
@@ -573,9 +575,6 @@ BEGIN
 	IF outcome.held <> '{}' THEN
 		RETURN jsonb_build_object('held', outcome.held);
 	END IF;
-	PERFORM auth._forget(person.id, identifiers, pseudonym);
-	redacted := auth._audit_redact(person.id, identifiers, pseudonym);
-	PERFORM auth._audit_erasure(event, pseudonym, jsonb_build_object('audit_rows', redacted, 'tables', outcome.done), person.id);
 	BEGIN
 		PERFORM auth._erase('users', person.id);
 	-- from 18 on a RESTRICT is the second
@@ -583,6 +582,10 @@ BEGIN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME, schema_name = SCHEMA_NAME;
 		RETURN jsonb_build_object('held', jsonb_build_object(format('%I.%I', schema_name, table_name), '23503'));
 	END;
+	-- the trail comes last: a refresh that held a session until now has left a row
+	PERFORM auth._forget(person.id, identifiers, pseudonym);
+	redacted := auth._audit_redact(person.id, sessions, identifiers, pseudonym);
+	PERFORM auth._audit_erasure(event, pseudonym, by_user, jsonb_build_object('audit_rows', redacted, 'tables', outcome.done));
 	PERFORM auth._make_durable();
 	RETURN jsonb_build_object('pseudonym', pseudonym, 'tables', outcome.done, 'audit_rows', redacted);
 END
