@@ -10,7 +10,7 @@
 -- Purposes ---------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION auth.consent_purpose_list() RETURNS TABLE (name text, description text, document_version text)
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE ROWS 10
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT coalesce(p.name, b.name), coalesce(p.description, b.description), p.document_version

@@ -37,7 +37,7 @@ REVOKE ALL ON FUNCTION auth._constraints_now() FROM PUBLIC;
 -- here is not exported: a secret cannot slip in by being forgotten.  Of tables in
 -- brackets nothing is (test/sql/export.sql wants each table about users listed).
 CREATE OR REPLACE FUNCTION auth._personal_tables() RETURNS TABLE (table_name name, user_column name, columns name[])
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT t.table_name, t.user_column, t.columns
@@ -66,7 +66,7 @@ REVOKE ALL ON FUNCTION auth._column_names(oid, smallint[]) FROM PUBLIC;
 
 -- Keys of partitions come with those of their parents.
 CREATE OR REPLACE FUNCTION auth._references_to(parent oid) RETURNS TABLE (relation regclass, columns name[], parent_columns name[], on_delete "char")
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT k.conrelid::regclass, auth._column_names(k.conrelid, k.conkey), auth._column_names(k.confrelid, k.confkey), k.confdeltype
@@ -89,7 +89,7 @@ REVOKE ALL ON FUNCTION auth._references_to(oid) FROM PUBLIC;
 -- The entry alone is not believed: auth_admin writes that table.  The trigger of
 -- auth.protect, which bears the id of the entry, is there by the owner's will.
 CREATE OR REPLACE FUNCTION auth._protected_columns() RETURNS TABLE (relation regclass, column_name name, is_owner boolean)
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE ROWS 10
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT c.oid::regclass, a.attname, v.is_owner
@@ -129,7 +129,7 @@ REVOKE ALL ON FUNCTION auth._keys_of(uuid, name, name, name[]) FROM PUBLIC;
 -- on_delete as in pg_constraint; NULL: a registered column without a foreign key.
 CREATE OR REPLACE FUNCTION auth._user_references(user_id uuid)
 	RETURNS TABLE (relation regclass, columns name[], keys jsonb, on_delete "char", is_assignee boolean, is_clearable boolean)
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE ROWS 10
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 	WITH marked AS MATERIALIZED (
@@ -353,7 +353,8 @@ DECLARE
 	needles CONSTANT text[] := ARRAY(
 		SELECT DISTINCT lower(n.needle) FROM unnest(identifiers) AS i (value),
 			LATERAL (VALUES (auth._printable(i.value, 320)), (i.value), (trim('"' FROM to_jsonb(i.value)::text))) AS n (needle)
-		WHERE i.value <> '');
+		-- the trail holds 320 characters; a pattern of a megabyte takes minutes
+		WHERE i.value <> '' AND octet_length(i.value) <= 1280);
 	pattern CONSTANT text := (SELECT '(?i)' || string_agg(auth._whole_text_pattern(n.needle), '|') FROM unnest(needles || person::text) AS n (needle) WHERE n.needle IS NOT NULL);
 	hit record;
 	fresh bigint := 0;

@@ -436,7 +436,7 @@ intrex_auth_owned_change(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_constraints_now(PG_FUNCTION_ARGS)
 {
-	Target		nobody = {.user = get_role_oid(POWERLESS_ROLE, false),.as_owner = false};
+	Target		nobody = {.user = get_role_oid(POWERLESS_ROLE, false), .as_owner = false};
 	FormerUser	former = Become(&nobody);
 	int			result;
 
