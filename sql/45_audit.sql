@@ -101,7 +101,7 @@ REVOKE ALL ON FUNCTION auth._refuse(text, integer, text, text, jsonb) FROM PUBLI
 -- SHA-256 over the digest before, the seal's own numbers, and the SHA-256 of each
 -- row as a JSON array with its time in microseconds: no setting changes it.  What
 -- is personal in a row goes in as a digest of its own, under a nonce: an erasure
--- (68_personal_data.sql) keeps that digest and forgets data and nonce, and the
+-- (68_personal_erase.sql) keeps that digest and forgets data and nonce, and the
 -- seals hold as before.
 CREATE OR REPLACE FUNCTION auth._audit_personal(a auth.audit_log) RETURNS bytea
 	LANGUAGE sql STABLE PARALLEL SAFE
