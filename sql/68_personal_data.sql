@@ -45,7 +45,8 @@ CREATE OR REPLACE FUNCTION auth._personal_tables() RETURNS TABLE (table_name nam
 		('memberships', 'user_id', '{tenant_id,user_id,role,unit_ids,is_default,created_at}'),
 		('assignments', 'user_id', '{tenant_id,user_id,subject_id,ends_at,created_at}'),
 		('sessions', 'user_id', '{id,user_id,tenant_id,expires_at,revoked_at,revoked_reason,aal,amr,address,user_agent,created_at}'),
-		('consents', 'user_id', '{id,user_id,purpose,granted,at,document_version,address}')
+		('consents', 'user_id', '{id,user_id,purpose,granted,at,document_version,address}'),
+		('password_history', 'user_id', '{}')
 	) AS t (table_name, user_column, columns)
 	JOIN pg_class AS c ON c.relnamespace = 'auth'::regnamespace AND c.relname = t.table_name
 $$;
@@ -269,6 +270,7 @@ BEGIN
 		SELECT t.table_name, format('SELECT jsonb_agg(to_jsonb(s)) FROM (SELECT %s FROM auth.%I AS t WHERE t.%I = $1 LIMIT $2) AS s',
 			(SELECT string_agg(format('t.%I', c.name), ', ') FROM unnest(t.columns) AS c (name)), t.table_name, t.user_column) AS query
 		FROM auth._personal_tables() AS t
+		WHERE t.columns <> '{}'
 		UNION ALL
 		-- who did it, when that is an administrator, is about him
 		SELECT 'audit_log', 'SELECT jsonb_agg(to_jsonb(s)) FROM (SELECT a.at, a.event, a.outcome, a.code, a.tenant_id, a.session_id, a.identifier,'

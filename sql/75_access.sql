@@ -166,7 +166,7 @@ REVOKE ALL ON FUNCTION auth.user_permissions(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_permissions(uuid, uuid) TO auth_admin;
 
 -- The roles of a tenant that speak about an action: allowed where scope is not NULL.
-CREATE OR REPLACE FUNCTION auth._deciding_permissions(role text, tenant_id uuid, resource text, action text)
+CREATE OR REPLACE FUNCTION auth.deciding_permissions(role text, tenant_id uuid, resource text, action text)
 	RETURNS TABLE (granted_action text, scope text, conditions text[], message text)
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -174,20 +174,20 @@ CREATE OR REPLACE FUNCTION auth._deciding_permissions(role text, tenant_id uuid,
 	SELECT p.action, p.scope, p.conditions, p.message
 	FROM auth.roles AS r
 	JOIN auth.role_permissions AS p ON p.role_id = r.id
-	WHERE r.name = role AND (r.tenant_id IS NULL OR r.tenant_id = _deciding_permissions.tenant_id)
-		AND p.resource = _deciding_permissions.resource
-		AND (p.action = _deciding_permissions.action
+	WHERE r.name = role AND (r.tenant_id IS NULL OR r.tenant_id = deciding_permissions.tenant_id)
+		AND p.resource = deciding_permissions.resource
+		AND (p.action = deciding_permissions.action
 			OR (p.action = 'admin' AND p.scope IS NOT NULL)
-			OR (p.action = 'write' AND _deciding_permissions.action IN ('create', 'update')))
+			OR (p.action = 'write' AND deciding_permissions.action IN ('create', 'update')))
 	-- a denial first, then the widest
 	ORDER BY p.scope IS NOT NULL, array_position(ARRAY['platform', 'tenant', 'unit', 'assigned', 'own'], p.scope)
 $$;
-COMMENT ON FUNCTION auth._deciding_permissions(text, uuid, text, text) IS 'the permissions of a role that decide about an action, the first of which holds';
-REVOKE ALL ON FUNCTION auth._deciding_permissions(text, uuid, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._deciding_permissions(text, uuid, text, text) TO auth_admin;
+COMMENT ON FUNCTION auth.deciding_permissions(text, uuid, text, text) IS 'the permissions of a role that decide about an action, the first of which holds';
+REVOKE ALL ON FUNCTION auth.deciding_permissions(text, uuid, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.deciding_permissions(text, uuid, text, text) TO auth_admin;
 
 -- What the policies look at in a row, read as the caller reads it.
-CREATE OR REPLACE FUNCTION auth._row_facts(target regclass, row_id uuid,
+CREATE OR REPLACE FUNCTION auth.row_facts(target regclass, row_id uuid,
 		OUT row_found boolean, OUT tenant_id uuid, OUT unit_id uuid, OUT owner_id uuid, OUT assignee_id uuid, OUT subjects uuid[])
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -213,12 +213,12 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._row_facts(regclass, uuid) IS 'tenant, unit, owner and assignee of a row, as far as the caller sees it';
-REVOKE ALL ON FUNCTION auth._row_facts(regclass, uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._row_facts(regclass, uuid) TO auth_admin;
+COMMENT ON FUNCTION auth.row_facts(regclass, uuid) IS 'tenant, unit, owner and assignee of a row, as far as the caller sees it';
+REVOKE ALL ON FUNCTION auth.row_facts(regclass, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.row_facts(regclass, uuid) TO auth_admin;
 
 -- Is a row within a scope of a member? For the explanations only: policies decide.
-CREATE OR REPLACE FUNCTION auth._within_scope(scope text, user_id uuid, tenant_id uuid, unit_ids uuid[], row_unit uuid, row_owner uuid, row_assignee uuid, subjects uuid[]) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth.within_scope(scope text, user_id uuid, tenant_id uuid, unit_ids uuid[], row_unit uuid, row_owner uuid, row_assignee uuid, subjects uuid[]) RETURNS boolean
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN coalesce(CASE scope
@@ -226,10 +226,10 @@ CREATE OR REPLACE FUNCTION auth._within_scope(scope text, user_id uuid, tenant_i
 		WHEN 'unit' THEN row_unit = ANY (unit_ids)
 		WHEN 'assigned' THEN CASE WHEN row_assignee IS NOT NULL THEN row_assignee = user_id ELSE EXISTS (
 			SELECT FROM auth.assignments AS a
-			WHERE a.tenant_id = _within_scope.tenant_id AND a.user_id = _within_scope.user_id AND a.subject_id = ANY (subjects)
+			WHERE a.tenant_id = within_scope.tenant_id AND a.user_id = within_scope.user_id AND a.subject_id = ANY (subjects)
 				AND (a.ends_at IS NULL OR a.ends_at > statement_timestamp())) END
 		WHEN 'own' THEN row_owner = user_id
 		END, false);
-COMMENT ON FUNCTION auth._within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) IS 'whether a row is within a scope of a member';
-REVOKE ALL ON FUNCTION auth._within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) TO auth_admin;
+COMMENT ON FUNCTION auth.within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) IS 'whether a row is within a scope of a member';
+REVOKE ALL ON FUNCTION auth.within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.within_scope(text, uuid, uuid, uuid[], uuid, uuid, uuid, uuid[]) TO auth_admin;

@@ -2,7 +2,7 @@
 -- Depends on 75_access.sql. It tells what the tables say now; policies decide.
 
 -- Which words the scopes are.
-CREATE OR REPLACE FUNCTION auth._scope_words(scope text) RETURNS text
+CREATE OR REPLACE FUNCTION auth.scope_words(scope text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE scope
 		WHEN 'tenant' THEN 'all rows of the tenant'
@@ -10,21 +10,21 @@ CREATE OR REPLACE FUNCTION auth._scope_words(scope text) RETURNS text
 		WHEN 'assigned' THEN 'the rows he is assigned to'
 		WHEN 'own' THEN 'his own rows'
 		END;
-COMMENT ON FUNCTION auth._scope_words(text) IS 'a scope in words';
-REVOKE ALL ON FUNCTION auth._scope_words(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._scope_words(text) TO auth_admin;
+COMMENT ON FUNCTION auth.scope_words(text) IS 'a scope in words';
+REVOKE ALL ON FUNCTION auth.scope_words(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.scope_words(text) TO auth_admin;
 
 -- What keeps a user from doing anything: NULL when nothing does.
-CREATE OR REPLACE FUNCTION auth._user_obstacle(user_id uuid) RETURNS text
+CREATE OR REPLACE FUNCTION auth.user_obstacle(user_id uuid) RETURNS text
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN CASE
 		WHEN NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id) THEN 'there is no such user'
 		WHEN EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id AND u.banned_until > statement_timestamp()) THEN 'the user is banned'
 		END;
-COMMENT ON FUNCTION auth._user_obstacle(uuid) IS 'what keeps a user from doing anything, in words, or NULL';
-REVOKE ALL ON FUNCTION auth._user_obstacle(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._user_obstacle(uuid) TO auth_admin;
+COMMENT ON FUNCTION auth.user_obstacle(uuid) IS 'what keeps a user from doing anything, in words, or NULL';
+REVOKE ALL ON FUNCTION auth.user_obstacle(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.user_obstacle(uuid) TO auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.explain_access(user_id uuid, action text, target regclass, row_id uuid DEFAULT NULL, tenant_id uuid DEFAULT NULL)
 	RETURNS TABLE (allowed boolean, explanation text)
@@ -34,7 +34,7 @@ CREATE OR REPLACE FUNCTION auth.explain_access(user_id uuid, action text, target
 #variable_conflict use_variable
 DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
-	obstacle text := auth._user_obstacle(user_id);
+	obstacle text := auth.user_obstacle(user_id);
 	facts record;
 	member auth.memberships;
 	permission record;
@@ -57,7 +57,7 @@ BEGIN
 		PERFORM auth._demand_resource(entry.resource, action);
 	END IF;
 	IF row_id IS NOT NULL THEN
-		facts := auth._row_facts(target, row_id);
+		facts := auth.row_facts(target, row_id);
 		IF NOT facts.row_found THEN
 			explanation := 'there is no such row, or you do not see it yourself';
 			RETURN NEXT;
@@ -86,11 +86,11 @@ BEGIN
 			RETURN NEXT;
 			CONTINUE;
 		END IF;
-		IF NOT EXISTS (SELECT FROM auth._deciding_permissions(member.role, member.tenant_id, entry.resource, action)) THEN
+		IF NOT EXISTS (SELECT FROM auth.deciding_permissions(member.role, member.tenant_id, entry.resource, action)) THEN
 			explanation := format('the role %s has no permission to %s %s', member.role, action, entry.resource);
 			RETURN NEXT;
 		END IF;
-		FOR permission IN SELECT * FROM auth._deciding_permissions(member.role, member.tenant_id, entry.resource, action) LOOP
+		FOR permission IN SELECT * FROM auth.deciding_permissions(member.role, member.tenant_id, entry.resource, action) LOOP
 			IF permission.scope IS NULL THEN
 				explanation := format('the role %s is denied to %s %s%s', member.role, permission.granted_action, entry.resource,
 					coalesce(': ' || permission.message, ''));
@@ -98,7 +98,7 @@ BEGIN
 				EXIT;
 			END IF;
 			explanation := format('the role %s may %s %s, on %s', member.role, permission.granted_action, entry.resource,
-				auth._scope_words(permission.scope));
+				auth.scope_words(permission.scope));
 			RETURN NEXT;
 			unmet := NULL;
 			FOREACH condition IN ARRAY permission.conditions LOOP
@@ -123,7 +123,7 @@ BEGIN
 				RETURN NEXT;
 				EXIT;
 			END IF;
-			within := auth._within_scope(permission.scope, user_id, member.tenant_id, member.unit_ids,
+			within := auth.within_scope(permission.scope, user_id, member.tenant_id, member.unit_ids,
 				facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects);
 			IF within THEN
 				allowed := true;
@@ -157,7 +157,7 @@ CREATE OR REPLACE FUNCTION auth.who_can(action text, target regclass, row_id uui
 #variable_conflict use_column
 DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
-	facts record := auth._row_facts(target, row_id);
+	facts record := auth.row_facts(target, row_id);
 BEGIN
 	IF entry.resource IS NOT NULL THEN
 		PERFORM auth._demand_resource(entry.resource, who_can.action);
@@ -167,19 +167,19 @@ BEGIN
 	END IF;
 	RETURN QUERY
 	SELECT u.id, u.email, 'auth_platform', 'platform', '{}'::text[]
-	FROM auth.users AS u WHERE u.is_super_admin AND auth._user_obstacle(u.id) IS NULL
+	FROM auth.users AS u WHERE u.is_super_admin AND auth.user_obstacle(u.id) IS NULL
 	UNION ALL
 	SELECT u.id, u.email, m.role, p.scope, p.conditions
 	FROM auth.memberships AS m
 	JOIN auth.users AS u ON u.id = m.user_id
 	CROSS JOIN LATERAL (
-		SELECT d.scope, d.conditions FROM auth._deciding_permissions(m.role, m.tenant_id, entry.resource, who_can.action) AS d
+		SELECT d.scope, d.conditions FROM auth.deciding_permissions(m.role, m.tenant_id, entry.resource, who_can.action) AS d
 		WHERE entry.resource IS NOT NULL
 		UNION ALL
 		SELECT 'tenant', '{}' WHERE entry.resource IS NULL
 		LIMIT 1) AS p
-	WHERE m.tenant_id = facts.tenant_id AND p.scope IS NOT NULL AND auth._user_obstacle(u.id) IS NULL
-		AND auth._within_scope(p.scope, u.id, m.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
+	WHERE m.tenant_id = facts.tenant_id AND p.scope IS NOT NULL AND auth.user_obstacle(u.id) IS NULL
+		AND auth.within_scope(p.scope, u.id, m.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
 	ORDER BY 4, 2, 1;
 END
 $$;
