@@ -211,20 +211,23 @@ CREATE FUNCTION export_app.to_json(export_app.trap) RETURNS json LANGUAGE plpgsq
 CREATE FUNCTION export_app.to_text(export_app.trap) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM export_app.spy('cast'); RETURN '1'; END $$;
 CREATE CAST (export_app.trap AS json) WITH FUNCTION export_app.to_json(export_app.trap) AS IMPLICIT;
 CREATE CAST (export_app.trap AS text) WITH FUNCTION export_app.to_text(export_app.trap) AS IMPLICIT;
-CREATE TABLE export_app.trapped (who uuid, trap export_app.trap, traps export_app.trap[]);
+-- to_jsonb() looks for such a cast of every type that is neither a row nor the server's own
+CREATE FUNCTION export_app.to_json(export_app.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM export_app.spy('cast'); RETURN '1'; END $$;
+CREATE CAST (export_app.mood AS json) WITH FUNCTION export_app.to_json(export_app.mood) AS IMPLICIT;
+CREATE TABLE export_app.trapped (who uuid, mood export_app.mood DEFAULT 'glad', trap export_app.trap, traps export_app.trap[]);
 ALTER TABLE export_app.trapped ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY spy ON export_app.trapped USING (export_app.spy('policy'));
 CREATE INDEX ON export_app.trapped (who) WHERE who IS NOT NULL;
 GRANT SELECT ON export_app.trapped TO authenticated;
 RESET ROLE;
-CREATE TABLE export_app.trapped_of_superuser (who uuid, trap export_app.trap);
+CREATE TABLE export_app.trapped_of_superuser (who uuid, mood export_app.mood DEFAULT 'glad', trap export_app.trap);
 GRANT SELECT ON export_app.trapped_of_superuser TO authenticated;
 ALTER TABLE export_app.trapped ADD FOREIGN KEY (who) REFERENCES auth.users ON DELETE CASCADE;
 ALTER TABLE export_app.trapped_of_superuser ADD FOREIGN KEY (who) REFERENCES auth.users ON DELETE CASCADE;
-INSERT INTO export_app.trapped VALUES (pg_temp.u('ann'), ROW (7), ARRAY[ROW (8)::export_app.trap]);
-INSERT INTO export_app.trapped_of_superuser VALUES (pg_temp.u('ann'), ROW (9));
+INSERT INTO export_app.trapped (who, trap, traps) VALUES (pg_temp.u('ann'), ROW (7), ARRAY[ROW (8)::export_app.trap]);
+INSERT INTO export_app.trapped_of_superuser (who, trap) VALUES (pg_temp.u('ann'), ROW (9));
 DELETE FROM export_app.ran;
-SELECT is((pg_temp.whole('ann') #> '{tables,export_app.trapped,0}') - 'who', '{"trap": "(7)", "traps": "{(8)}"}', 'values of somebody''s type become text');
+SELECT is((pg_temp.whole('ann') #> '{tables,export_app.trapped,0}') - 'who', '{"mood": "glad", "trap": "(7)", "traps": "{(8)}"}', 'values of somebody''s type become text');
 SELECT is(pg_temp.whole('ann') #>> '{tables,export_app.trapped_of_superuser,0,trap}', '(9)', 'in tables of superusers too');
 SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM export_app.ran), NULL, 'for an administrator no code of theirs runs, casts and policies included');
 SELECT is(pg_temp.mine(:'ann'::jsonb ->> 'access_token') #>> '{tables,export_app.trapped,0,trap}', '(7)', 'the endpoint reads by the policies,');
