@@ -44,7 +44,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=pgtap --load-extension=$(EXTENSI
 PG_CPPFLAGS = -Isrc -DINTREX_AUTH_VERSION='"$(EXTVERSION)"' \
 	-DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS = -fvisibility=hidden
-SHLIB_LINK += -lcrypto -lcrypt
+SHLIB_LINK += -lcrypto -lcrypt -lsodium -largon2
 
 EXTRA_CLEAN = $(EXTENSION)--*.sql .build_flags test/log output_iso results \
 	regression.diffs regression.out $(wildcard src/*.o src/core/*.o) test/unit/build test/fuzz/build

@@ -34,7 +34,7 @@ CREATE TABLE auth.users (
 COMMENT ON TABLE auth.users IS 'accounts; a row changes only when the identity does, so that sessions are not looked at anew for nothing';
 COMMENT ON COLUMN auth.users.email IS 'as auth.normalize_email() gives it';
 COMMENT ON COLUMN auth.users.phone IS 'E.164, as auth.normalize_phone() gives it';
-COMMENT ON COLUMN auth.users.password_hash IS 'crypt format; NULL: no login by password';
+COMMENT ON COLUMN auth.users.password_hash IS 'any form that auth.password_verify() takes; replaced at login when it is not what intrex_auth.password_algorithm makes; NULL: no login by password';
 COMMENT ON COLUMN auth.users.email_verified_at IS 'NULL: nobody has shown that the address is theirs';
 COMMENT ON COLUMN auth.users.phone_verified_at IS 'NULL: nobody has shown that the number is theirs';
 COMMENT ON COLUMN auth.users.is_super_admin IS 'platform administrator: access tokens name the database role auth_platform; apart from every tenant role';

@@ -45,7 +45,8 @@ BEGIN
 	END IF;
 
 	-- Right.  What takes time comes before the lock; and is the password still the one?
-	IF auth.password_needs_rehash(checked.password_hash) THEN
+	-- One that bcrypt cannot take whole keeps the hash of a kind that can.
+	IF auth.password_needs_rehash(checked.password_hash) AND octet_length(password) <= auth._password_max_bytes() THEN
 		stronger_hash := auth._hash_unless_busy(password);
 	END IF;
 	SELECT u.* INTO account FROM auth.users AS u WHERE u.id = checked.id FOR KEY SHARE;

@@ -26,6 +26,8 @@ SQL_FUNCTION(intrex_auth_password_hash);
 SQL_FUNCTION(intrex_auth_password_hash_cost);
 SQL_FUNCTION(intrex_auth_password_verify);
 SQL_FUNCTION(intrex_auth_password_needs_rehash);
+SQL_FUNCTION(intrex_auth_password_hash_problem);
+SQL_FUNCTION(intrex_auth_password_max_bytes);
 SQL_FUNCTION(intrex_auth_password_check);
 SQL_FUNCTION(intrex_auth_hash_computations);
 
@@ -93,11 +95,25 @@ WipeCopy(text *value, Datum argument)
 	pfree(value);
 }
 
+/* The settings as the core takes them. */
+static PassHashPolicy
+Policy(void)
+{
+	PassHashPolicy policy = {
+		(PassHashAlgorithm) setting_password_algorithm, setting_password_cost,
+		setting_password_argon2_memory, setting_password_argon2_iterations,
+		setting_allow_md5_crypt
+	};
+
+	return policy;
+}
+
 /* Verify and count: a hash was computed exactly when the status is OK. */
 static Status
 Verify(const char *password, size_t length, const char *hash, size_t hash_length, bool *match)
 {
-	Status		status = PassHashVerify(password, length, hash, hash_length, match);
+	PassHashPolicy policy = Policy();
+	Status		status = PassHashVerify(password, length, hash, hash_length, &policy, match);
 
 	if (status == STATUS_OK)
 		hash_computations++;
@@ -111,25 +127,21 @@ IsFailure(Status status)
 	return status == STATUS_MEMORY || status == STATUS_CRYPTO;
 }
 
-/*
- * Compute a hash that nothing can match.  Its setting is put together as text:
- * a salt and a checksum of zeros are well-formed at any cost.
- */
+/* Compute a hash as new ones are computed, for nothing, and count it. */
 static Status
 VerifyDummy(void)
 {
-	char		hash[PASSHASH_SIZE];
-	int			length;
-	bool		ignored;
+	PassHashPolicy policy = Policy();
+	Status		status = PassHashSpend(&policy);
 
-	length = snprintf(hash, sizeof(hash), "$2b$%02d$......................"
-					  "...............................", setting_password_cost);
-	return Verify("dummy", strlen("dummy"), hash, (size_t) length, &ignored);
+	if (status == STATUS_OK)
+		hash_computations++;
+	return status;
 }
 
 /* Hash a password. */
 static Datum
-HashPassword(FunctionCallInfo fcinfo, int cost)
+HashPassword(FunctionCallInfo fcinfo, PassHashPolicy policy)
 {
 	text	   *password = PG_GETARG_TEXT_PP(0);
 	char		hash[PASSHASH_SIZE];
@@ -141,7 +153,7 @@ HashPassword(FunctionCallInfo fcinfo, int cost)
 	have_slot = AcquireSlot(&slot);
 	if (have_slot)
 	{
-		status = PassHashCreate(VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password), cost, hash);
+		status = PassHashCreate(VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password), &policy, hash);
 		ReleaseSlot(&slot);
 	}
 	WipeCopy(password, PG_GETARG_DATUM(0));
@@ -162,14 +174,18 @@ HashPassword(FunctionCallInfo fcinfo, int cost)
 Datum
 intrex_auth_password_hash(PG_FUNCTION_ARGS)
 {
-	return HashPassword(fcinfo, setting_password_cost);
+	return HashPassword(fcinfo, Policy());
 }
 
 /* SQL function: auth.password_hash(password text, cost int) returns text */
 Datum
 intrex_auth_password_hash_cost(PG_FUNCTION_ARGS)
 {
-	return HashPassword(fcinfo, PG_GETARG_INT32(1));
+	PassHashPolicy policy = Policy();
+
+	policy.algorithm = PASSHASH_BCRYPT;
+	policy.bcrypt_cost = PG_GETARG_INT32(1);
+	return HashPassword(fcinfo, policy);
 }
 
 /*
@@ -201,10 +217,41 @@ Datum
 intrex_auth_password_needs_rehash(PG_FUNCTION_ARGS)
 {
 	text	   *hash = PG_GETARG_TEXT_PP(0);
+	PassHashPolicy policy = Policy();
+	bool		needs_rehash;
 
 	LogGuardMark();
-	PG_RETURN_BOOL(PassHashNeedsRehash(VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash),
-									   setting_password_cost));
+	needs_rehash = PassHashNeedsRehash(VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash), &policy);
+	WipeCopy(hash, PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(needs_rehash);
+}
+
+/* SQL function: auth.password_hash_problem(hash text) returns text */
+Datum
+intrex_auth_password_hash_problem(PG_FUNCTION_ARGS)
+{
+	text	   *hash = PG_GETARG_TEXT_PP(0);
+	PassHashPolicy policy = Policy();
+	const char *scheme;
+	Status		status;
+
+	LogGuardMark();
+	status = PassHashCheck(VARDATA_ANY(hash), VARSIZE_ANY_EXHDR(hash), &policy, &scheme);
+	WipeCopy(hash, PG_GETARG_DATUM(0));
+	if (IsFailure(status))
+		ReportCoreError(status, "password hash");
+	if (status == STATUS_OK)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s: %s", scheme, StatusText(status))));
+}
+
+/* SQL function: auth._password_max_bytes() returns integer */
+Datum
+intrex_auth_password_max_bytes(PG_FUNCTION_ARGS)
+{
+	PassHashPolicy policy = Policy();
+
+	PG_RETURN_INT32((int32) PassHashMaxBytes(&policy));
 }
 
 /*

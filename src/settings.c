@@ -116,11 +116,36 @@ int			setting_refresh_token_lifetime = 604800;
 int			setting_refresh_reuse_grace = 30;
 
 /*
+ * What new password hashes are.  bcrypt reads no more than 72 bytes of a password,
+ * so longer ones are refused; it needs 4 KiB.  argon2id takes 4096 bytes and is
+ * dearer to guess, for memory: password_argon2_memory for each hash that is
+ * computed.  After a change each user's hash is replaced at the next login.
+ */
+int			setting_password_algorithm = PASSHASH_BCRYPT;
+
+/*
  * bcrypt cost of new hashes (2^cost rounds).  Each step doubles the time of a
  * login and of a guess.  Raising it rehashes at the next login of each user.
  * Below 10 is for tests.
  */
 int			setting_password_cost = 10;
+
+/*
+ * Memory of one new argon2id hash.  The default and that of the iterations are
+ * OWASP's.  The server needs this times max_concurrent_hashes; stored hashes of
+ * other systems may take up to 256 MB each, until their users have logged in.
+ */
+int			setting_password_argon2_memory = 19456;
+
+/* Passes of a new argon2id hash over its memory; with time and memory the cost of a guess. */
+int			setting_password_argon2_iterations = 2;
+
+/*
+ * Verify MD5-crypt ($1$).  Off: its thousand rounds of MD5 keep a guesser busy for
+ * an hour, not for years, and what is off cannot come in by an import unnoticed.
+ * On is for the time in which such users log in, after which they have a new hash.
+ */
+bool		setting_allow_md5_crypt = false;
 
 /*
  * Shortest password accepted, in characters (NIST 800-63B: 8 at least, 15 where
@@ -212,6 +237,13 @@ int			setting_max_concurrent_hashes = 16;
  */
 int			setting_trusted_proxies = 0;
 
+/* The spellings of password_algorithm. */
+static const struct config_enum_entry password_algorithms[] = {
+	{"bcrypt", PASSHASH_BCRYPT, false},
+	{"argon2id", PASSHASH_ARGON2ID, false},
+	{NULL, 0, false}
+};
+
 /* Grows at each change of a setting of superusers: simple, and such changes are rare. */
 static uint64 generation = 0;
 
@@ -230,6 +262,12 @@ NoteIntegerChange(int newval, void *extra)
 
 static void
 NoteBooleanChange(bool newval, void *extra)
+{
+	generation++;
+}
+
+static void
+NoteEnumChange(int newval, void *extra)
 {
 	generation++;
 }
@@ -331,6 +369,24 @@ SettingsInit(void)
 				  "Sets the bcrypt cost of new password hashes.",
 				  "From 4 to 14; each step doubles the time. Below 10 is for tests.",
 				  &setting_password_cost, PASSHASH_BCRYPT_MIN_COST, PASSHASH_BCRYPT_MAX_COST, 0);
+	DefineCustomEnumVariable("intrex_auth.password_algorithm",
+							 "Sets the algorithm of new password hashes.",
+							 "bcrypt takes passwords of at most 72 bytes; argon2id needs memory, and takes 4096.",
+							 &setting_password_algorithm, PASSHASH_BCRYPT, password_algorithms,
+							 PGC_SUSET, 0, NULL, NoteEnumChange, NULL);
+	DefineInteger("intrex_auth.password_argon2_memory",
+				  "Sets the memory of a new argon2id hash.",
+				  "From 1 MB to 128 MB; the server needs this times max_concurrent_hashes.",
+				  &setting_password_argon2_memory,
+				  PASSHASH_ARGON2_MIN_MEMORY, PASSHASH_ARGON2_MAX_MEMORY, GUC_UNIT_KB);
+	DefineInteger("intrex_auth.password_argon2_iterations",
+				  "Sets the passes of a new argon2id hash over its memory.",
+				  "From 1 to 8.",
+				  &setting_password_argon2_iterations, 1, PASSHASH_ARGON2_MAX_ITERATIONS, 0);
+	DefineBoolean("intrex_auth.allow_md5_crypt",
+				  "Accepts imported MD5-crypt hashes.",
+				  "Off, because they are guessed in hours; each is replaced when its user logs in.",
+				  &setting_allow_md5_crypt);
 	DefineInteger("intrex_auth.password_min_length",
 				  "Sets the shortest password accepted, in characters.",
 				  "From 1 to 72. Existing passwords are not affected.",

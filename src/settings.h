@@ -25,7 +25,11 @@ extern int	setting_refresh_token_lifetime; /* seconds */
 extern int	setting_refresh_reuse_grace;	/* seconds */
 
 /* accounts */
+extern int	setting_password_algorithm; /* PassHashAlgorithm */
 extern int	setting_password_cost;
+extern int	setting_password_argon2_memory; /* KiB */
+extern int	setting_password_argon2_iterations;
+extern bool setting_allow_md5_crypt;
 extern int	setting_password_min_length;	/* characters */
 extern char *setting_password_blocklist_file;
 extern char *setting_password_leaked_file;

@@ -1,114 +1,164 @@
 /*
- * src/core/passhash.c: bcrypt through libxcrypt.
+ * src/core/passhash.c: the table of password hashes, and the one place where a
+ * password comes to match.
  *
- * Depends on libcrypt and mem.
+ * Depends on the families of passscheme.h and on mem.
  */
 #include "passhash.h"
 
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include <crypt.h>
-
 #include "mem.h"
+#include "passscheme.h"
+
+/* Bytes of a password. */
+#define BCRYPT_MAX PASSHASH_BCRYPT_MAX_BYTES
+#define CRYPT_MAX 511			/* libxcrypt's */
+#define ANY_MAX PASSHASH_MAX_BYTES
+
+#define MAX_HASH_CHARS 1024		/* of any stored hash */
 
 /*
- * The schemes that verify.  $2a$ and $2y$ are other implementations' names for
- * what OpenBSD calls $2b$; they are read and rehashed, never made.
+ * What verifies.  $2a$ and $2y$ are other implementations' names for what OpenBSD
+ * calls $2b$; $2x$, whose password was mangled, is none of them.
  */
-typedef struct Scheme
-{
-	const char *prefix;
-	bool		create;			/* made here; the others are due for a rehash */
-	int			min_cost;
-	int			max_cost;		/* accepted; above it only refused */
-	int			limit_cost;		/* highest that the format knows */
-	size_t		max_password;
-} Scheme;
-
-static const Scheme schemes[] = {
-	{"$2b$", true, PASSHASH_BCRYPT_MIN_COST, PASSHASH_BCRYPT_MAX_COST, 31, PASSHASH_BCRYPT_MAX_BYTES},
-	{"$2y$", false, PASSHASH_BCRYPT_MIN_COST, PASSHASH_BCRYPT_MAX_COST, 31, PASSHASH_BCRYPT_MAX_BYTES},
-	{"$2a$", false, PASSHASH_BCRYPT_MIN_COST, PASSHASH_BCRYPT_MAX_COST, 31, PASSHASH_BCRYPT_MAX_BYTES},
+static const PassScheme schemes[] = {
+	{"bcrypt", "$2b$", PassParseBcrypt, PassComputeCrypt, BCRYPT_MAX, NULL, false},
+	{"argon2id", "$argon2id$", PassParseArgon2, PassComputeArgon2, ANY_MAX, NULL, false},
+	{"bcrypt", "$2a$", PassParseBcrypt, PassComputeCrypt, BCRYPT_MAX, NULL, false},
+	{"bcrypt", "$2y$", PassParseBcrypt, PassComputeCrypt, BCRYPT_MAX, NULL, false},
+	{"argon2i", "$argon2i$", PassParseArgon2, PassComputeArgon2, ANY_MAX, NULL, false},
+	{"scrypt", "$scrypt$", PassParseScrypt, PassComputeScrypt, ANY_MAX, NULL, false},
+	{"Firebase scrypt", "$fbscrypt$", PassParseFirebase, PassComputeFirebase, ANY_MAX, NULL, false},
+	{"PBKDF2-SHA1", "$pbkdf2$", PassParsePasslibPbkdf2, PassComputePbkdf2, ANY_MAX, "SHA1", false},
+	{"PBKDF2-SHA256", "$pbkdf2-sha256$", PassParsePasslibPbkdf2, PassComputePbkdf2, ANY_MAX, "SHA256", false},
+	{"PBKDF2-SHA512", "$pbkdf2-sha512$", PassParsePasslibPbkdf2, PassComputePbkdf2, ANY_MAX, "SHA512", false},
+	{"yescrypt", "$y$", PassParseYescrypt, PassComputeCrypt, CRYPT_MAX, NULL, false},
+	{"scrypt of crypt(3)", "$7$", PassParseCryptScrypt, PassComputeCrypt, CRYPT_MAX, NULL, false},
+	{"SHA256-crypt", "$5$", PassParseShaCrypt, PassComputeShaCrypt, CRYPT_MAX, NULL, false},
+	{"SHA512-crypt", "$6$", PassParseShaCrypt, PassComputeShaCrypt, CRYPT_MAX, NULL, false},
+	{"MD5-crypt", "$1$", PassParseMd5Crypt, PassComputeCrypt, CRYPT_MAX, NULL, true},
+	{"Django PBKDF2-SHA1", "pbkdf2_sha1$", PassParseDjangoPbkdf2, PassComputePbkdf2, ANY_MAX, "SHA1", false},
+	{"Django PBKDF2-SHA256", "pbkdf2_sha256$", PassParseDjangoPbkdf2, PassComputePbkdf2, ANY_MAX, "SHA256", false},
+	{"Django scrypt", "scrypt$", PassParseDjangoScrypt, PassComputeScrypt, ANY_MAX, NULL, false},
+	{"Django bcrypt_sha256", "bcrypt_sha256$", PassParseBcryptSha256, PassComputeBcryptSha256, ANY_MAX, NULL, false},
+	{"LDAP SSHA", "{SSHA}", PassParseLdap, PassComputeLdap, ANY_MAX, "SHA1", false},
+	{"LDAP SSHA256", "{SSHA256}", PassParseLdap, PassComputeLdap, ANY_MAX, "SHA256", false},
+	{"LDAP SSHA512", "{SSHA512}", PassParseLdap, PassComputeLdap, ANY_MAX, "SHA512", false},
+	{"better-auth scrypt", NULL, PassParseBetterAuth, PassComputeScrypt, ANY_MAX, NULL, false},
+	{"ASP.NET Identity", NULL, PassParseAspNet, PassComputePbkdf2, ANY_MAX, NULL, false},
 };
 
-static const Scheme *const bcrypt = &schemes[0];
+static const PassScheme *const bcrypt = &schemes[0];
+static const PassScheme *const argon2id = &schemes[1];
 
-/* The longest password of any scheme. */
-#define PASSWORD_MAX_BYTES PASSHASH_BCRYPT_MAX_BYTES
-
-/* $2b$ cost $ 22 characters of salt, 31 of hash. */
-#define BCRYPT_CHARS 60
-#define BCRYPT_PREFIX_CHARS 4
-#define BCRYPT_SALT_START 7
-#define BCRYPT_SALT_LAST 28
-#define BCRYPT_SALT_BYTES 16
-
-/* Value of a character of bcrypt's own base64, or -1. */
-static int
-Bcrypt64(char c)
+/* Names that other systems put before one of the forms above. */
+static const struct
 {
-	if (c == '.')
-		return 0;
-	if (c == '/')
-		return 1;
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A' + 2;
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 28;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 54;
-	return -1;
+	const char *outer;
+	const char *inner;
+}			wrappers[] = {
+	{"bcrypt$", "$2"},			/* Django */
+	{"argon2", "$argon2"},		/* Django */
+	{"{CRYPT}", "$"},			/* LDAP */
+	{"{ARGON2}", "$argon2"},	/* LDAP */
+};
+
+/* What is known and not read, so that an import can say what it met. */
+static const struct
+{
+	const char *prefix;
+	const char *name;
+}			refused[] = {
+	{"$2x$", "bcrypt $2x$"},
+	{"$2$", "bcrypt $2$"},
+	{"$argon2d$", "argon2d"},
+	{"$gy$", "gost-yescrypt"},
+	{"$sha1$", "SHA1-crypt"},
+	{"$md5", "SunMD5"},
+	{"$3$", "NT hash"},
+	{"$P$", "phpass"},
+	{"$H$", "phpass"},
+	{"{SHA}", "unsalted SHA-1"},
+	{"{MD5}", "unsalted MD5"},
+	{"{SMD5}", "LDAP SMD5"},
+	{"md5$", "Django MD5"},
+	{"sha1$", "Django SHA-1"},
+	{"!", "locked account"},
+	{"*", "locked account"},
+};
+
+/* Does the text begin so? */
+static bool
+Begins(const char *text, size_t length, const char *prefix)
+{
+	size_t		chars = strlen(prefix);
+
+	return length >= chars && memcmp(text, prefix, chars) == 0;
 }
 
-/* Scheme and cost of a stored hash, if it is well-formed to the last character. */
-static Status
-ParseHash(const char *hash, size_t length, const Scheme **out, int *out_cost)
+/* What a text that no row reads seems to be. */
+static const char *
+NameOf(const char *text, size_t length)
 {
-	const Scheme *scheme = NULL;
-	int			cost;
-	size_t		i;
-
-	if (length != BCRYPT_CHARS)
-		return STATUS_HASH_FORMAT;
-	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
 	{
-		if (memcmp(hash, schemes[i].prefix, BCRYPT_PREFIX_CHARS) == 0)
-			scheme = &schemes[i];
+		if (schemes[i].prefix != NULL && Begins(text, length, schemes[i].prefix))
+			return schemes[i].name;
 	}
-	if (scheme == NULL)
-		return STATUS_HASH_FORMAT;
-
-	if (hash[4] < '0' || hash[4] > '9' || hash[5] < '0' || hash[5] > '9' || hash[6] != '$')
-		return STATUS_HASH_FORMAT;
-	cost = (hash[4] - '0') * 10 + (hash[5] - '0');
-	if (cost < scheme->min_cost || cost > scheme->limit_cost)
-		return STATUS_HASH_FORMAT;
-	for (i = BCRYPT_SALT_START; i < BCRYPT_CHARS; i++)
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 	{
-		if (Bcrypt64(hash[i]) < 0)
-			return STATUS_HASH_FORMAT;
+		if (Begins(text, length, refused[i].prefix))
+			return refused[i].name;
 	}
+	return "unknown";
+}
 
-	/*
-	 * 16 bytes of salt leave four bits of their last character unused, 23
-	 * bytes of hash two.  With one of them set no password would ever match.
-	 */
-	if ((Bcrypt64(hash[BCRYPT_SALT_LAST]) & 15) != 0 ||
-		(Bcrypt64(hash[BCRYPT_CHARS - 1]) & 3) != 0)
+/* Read a stored hash, which must be well-formed to the last character. */
+static Status
+ParseHash(const char *text, size_t length, const PassHashPolicy *policy, PassHash *out)
+{
+	Status		status = STATUS_HASH_FORMAT;
+
+	memset(out, 0, sizeof(*out));
+	if (length == 0 || length > MAX_HASH_CHARS)
 		return STATUS_HASH_FORMAT;
+	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++)
+	{
+		size_t		outer = strlen(wrappers[i].outer);
 
-	if (cost > scheme->max_cost)
-		return STATUS_HASH_COST;
-	*out = scheme;
-	*out_cost = cost;
-	return STATUS_OK;
+		if (Begins(text, length, wrappers[i].outer) &&
+			Begins(text + outer, length - outer, wrappers[i].inner))
+		{
+			text += outer;
+			length -= outer;
+			break;
+		}
+	}
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	{
+		const PassScheme *scheme = &schemes[i];
+
+		if (scheme->prefix != NULL && !Begins(text, length, scheme->prefix))
+			continue;
+		memset(out, 0, sizeof(*out));
+		out->scheme = scheme;
+		out->digest = scheme->digest;
+		status = scheme->parse(text, length, out);
+		if (status == STATUS_OK && scheme->weak && !policy->allow_md5_crypt)
+			status = STATUS_HASH_WEAK;
+		/* prefixes exclude one another; what has none is tried in turn */
+		if (scheme->prefix != NULL || status != STATUS_HASH_FORMAT)
+			break;
+	}
+	return status;
 }
 
 /* Can the scheme take this password whole? */
 static Status
-CheckPassword(const Scheme *scheme, const char *password, size_t length)
+CheckPassword(const PassScheme *scheme, const char *password, size_t length)
 {
 	if (length == 0 || length > scheme->max_password)
 		return STATUS_PASSWORD_LENGTH;
@@ -117,63 +167,86 @@ CheckPassword(const Scheme *scheme, const char *password, size_t length)
 	return STATUS_OK;
 }
 
-/* Run libxcrypt for a checked password and setting; out gets the hash. */
-static Status
-Crypt(const char *password, size_t length, const char *setting, char out[PASSHASH_SIZE])
+/* What new hashes are. */
+static const PassScheme *
+SchemeOf(const PassHashPolicy *policy)
 {
-	char		phrase[PASSWORD_MAX_BYTES + 1];
-	struct crypt_data *data;
-	const char *result;
-	Status		status = STATUS_CRYPTO;
+	return policy->algorithm == PASSHASH_ARGON2ID ? argon2id : bcrypt;
+}
 
-	/* 32 KB, too large for the stack of a deep call. */
-	data = calloc(1, sizeof(struct crypt_data));
-	if (data == NULL)
-		return STATUS_MEMORY;
+/* The longest password of new hashes. */
+size_t
+PassHashMaxBytes(const PassHashPolicy *policy)
+{
+	return SchemeOf(policy)->max_password;
+}
 
-	memcpy(phrase, password, length);
-	phrase[length] = '\0';
-	result = crypt_rn(phrase, setting, data, (int) sizeof(struct crypt_data));
-	if (result != NULL && result[0] == '$' && strlen(result) < PASSHASH_SIZE)
-	{
-		memcpy(out, result, strlen(result) + 1);
-		status = STATUS_OK;
-	}
+/* Make a bcrypt hash. */
+static Status
+CreateBcrypt(const char *password, size_t length, int cost, char out[PASSHASH_SIZE])
+{
+	PassHash	made = {0};
+	char		setting[PASSHASH_SIZE];
+	Status		status;
 
-	SecureWipe(phrase, sizeof(phrase));
-	SecureFree(data, sizeof(struct crypt_data));
+	if (cost < PASSHASH_BCRYPT_MIN_COST || cost > PASSHASH_BCRYPT_MAX_COST)
+		return STATUS_HASH_COST;
+	status = CheckPassword(bcrypt, password, length);
+	if (status == STATUS_OK)
+		status = PassBcryptSetting(cost, setting, sizeof(setting));
+	if (status != STATUS_OK)
+		return status;
+
+	/* The hash is the setting and 31 characters more. */
+	made.scheme = bcrypt;
+	memset(made.key, '.', 60);
+	memcpy(made.key, setting, strlen(setting));
+	made.key_length = 60;
+	status = PassComputeCrypt(password, length, &made, (uint8_t *) out);
+	out[status == STATUS_OK ? made.key_length : 0] = '\0';
+	return status;
+}
+
+/* Make an argon2id hash. */
+static Status
+CreateArgon2(const char *password, size_t length, int memory, int iterations,
+			 char out[PASSHASH_SIZE])
+{
+	PassHash	made = {0};
+	Status		status;
+
+	if (memory < PASSHASH_ARGON2_MIN_MEMORY || memory > PASSHASH_ARGON2_MAX_MEMORY ||
+		iterations < 1 || iterations > PASSHASH_ARGON2_MAX_ITERATIONS)
+		return STATUS_HASH_COST;
+	made.scheme = argon2id;
+	PassNewArgon2(memory, iterations, &made);
+	status = CheckPassword(argon2id, password, length);
+	if (status == STATUS_OK)
+		status = RandomBytes(made.salt, made.salt_length);
+	if (status == STATUS_OK)
+		status = PassComputeArgon2(password, length, &made, made.key);
+	if (status == STATUS_OK)
+		status = PassFormatArgon2(&made, out, PASSHASH_SIZE);
+	SecureWipe(&made, sizeof(made));
 	return status;
 }
 
 /* Hash a password with a fresh salt. */
 Status
-PassHashCreate(const char *password, size_t length, int cost, char out[PASSHASH_SIZE])
+PassHashCreate(const char *password, size_t length, const PassHashPolicy *policy,
+			   char out[PASSHASH_SIZE])
 {
-	uint8_t		salt[BCRYPT_SALT_BYTES];
-	char		setting[CRYPT_GENSALT_OUTPUT_SIZE];
-	const Scheme *made;
-	int			made_cost;
 	Status		status;
 
 	out[0] = '\0';
-	if (cost < bcrypt->min_cost || cost > bcrypt->max_cost)
-		return STATUS_HASH_COST;
-	status = CheckPassword(bcrypt, password, length);
-	if (status != STATUS_OK)
-		return status;
+	if (policy->algorithm == PASSHASH_ARGON2ID)
+		status = CreateArgon2(password, length, policy->argon2_memory, policy->argon2_iterations,
+							  out);
+	else
+		status = CreateBcrypt(password, length, policy->bcrypt_cost, out);
 
-	status = RandomBytes(salt, sizeof(salt));
-	if (status != STATUS_OK)
-		return status;
-	if (crypt_gensalt_rn(bcrypt->prefix, (unsigned long) cost, (const char *) salt,
-						 (int) sizeof(salt), setting, (int) sizeof(setting)) == NULL)
-		return STATUS_CRYPTO;
-	status = Crypt(password, length, setting, out);
-
-	/* What is stored must be what verifies. */
-	if (status == STATUS_OK &&
-		(ParseHash(out, strlen(out), &made, &made_cost) != STATUS_OK ||
-		 made != bcrypt || made_cost != cost))
+	/* What is stored must be what verifies, and last. */
+	if (status == STATUS_OK && PassHashNeedsRehash(out, strlen(out), policy))
 		status = STATUS_CRYPTO;
 	if (status != STATUS_OK)
 		out[0] = '\0';
@@ -182,42 +255,82 @@ PassHashCreate(const char *password, size_t length, int cost, char out[PASSHASH_
 
 /* Verify a password. */
 Status
-PassHashVerify(const char *password, size_t length,
-			   const char *hash, size_t hash_length, bool *match)
+PassHashVerify(const char *password, size_t length, const char *hash, size_t hash_length,
+			   const PassHashPolicy *policy, bool *match)
 {
-	const Scheme *scheme;
-	int			cost;
-	char		setting[BCRYPT_CHARS + 1];
-	char		computed[PASSHASH_SIZE];
+	PassHash	stored;
+	uint8_t		computed[PASS_KEY_SIZE];
 	Status		status;
 
 	*match = false;
-	status = ParseHash(hash, hash_length, &scheme, &cost);
-	if (status != STATUS_OK)
-		return status;
-	status = CheckPassword(scheme, password, length);
-	if (status != STATUS_OK)
-		return status;
-
-	memcpy(setting, hash, BCRYPT_CHARS);
-	setting[BCRYPT_CHARS] = '\0';
-	status = Crypt(password, length, setting, computed);
-	if (status == STATUS_OK && strlen(computed) == BCRYPT_CHARS &&
-		ConstantTimeEqual(computed, setting, BCRYPT_CHARS))
-		*match = true;
-	SecureWipe(computed, sizeof(computed));
-	SecureWipe(setting, sizeof(setting));
+	status = ParseHash(hash, hash_length, policy, &stored);
+	if (status == STATUS_OK)
+		status = CheckPassword(stored.scheme, password, length);
+	if (status == STATUS_OK)
+	{
+		status = stored.scheme->compute(password, length, &stored, computed);
+		if (status == STATUS_OK && stored.key_length > 0 &&
+			ConstantTimeEqual(computed, stored.key, stored.key_length))
+			*match = true;
+		SecureWipe(computed, sizeof(computed));
+	}
+	SecureWipe(&stored, sizeof(stored));
 	return status;
 }
 
-/* Is a stored hash due for replacement by one of this cost? */
-bool
-PassHashNeedsRehash(const char *hash, size_t hash_length, int cost)
+/*
+ * Do the work of a new hash.  For bcrypt its setting is put together as text: a
+ * salt and a checksum of zeros are well-formed at any cost.
+ */
+Status
+PassHashSpend(const PassHashPolicy *policy)
 {
-	const Scheme *scheme;
-	int			stored_cost;
+	static const char dummy[] = "dummy";
+	PassHash	hash = {0};
+	uint8_t		ignored[PASS_KEY_SIZE];
 
-	if (ParseHash(hash, hash_length, &scheme, &stored_cost) != STATUS_OK)
+	if (policy->algorithm == PASSHASH_ARGON2ID)
+	{
+		hash.scheme = argon2id;
+		PassNewArgon2(policy->argon2_memory, policy->argon2_iterations, &hash);
+		return PassComputeArgon2(dummy, strlen(dummy), &hash, ignored);
+	}
+	hash.scheme = bcrypt;
+	hash.key_length = (size_t) snprintf((char *) hash.key, sizeof(hash.key), "$2b$%02d$......................"
+										"...............................", policy->bcrypt_cost);
+	return PassComputeCrypt(dummy, strlen(dummy), &hash, ignored);
+}
+
+/* Is a stored hash due for replacement? */
+bool
+PassHashNeedsRehash(const char *hash, size_t hash_length, const PassHashPolicy *policy)
+{
+	PassHash	stored;
+	PassHash	wanted = {0};
+	const PassScheme *wanted_scheme = SchemeOf(policy);
+
+	/* the scheme may have been found behind a wrapper */
+	if (ParseHash(hash, hash_length, policy, &stored) != STATUS_OK ||
+		stored.scheme != wanted_scheme || !Begins(hash, hash_length, wanted_scheme->prefix))
 		return true;
-	return !scheme->create || stored_cost < cost;
+	if (wanted_scheme == bcrypt)
+		return (int) stored.cost < policy->bcrypt_cost;
+
+	PassNewArgon2(policy->argon2_memory, policy->argon2_iterations, &wanted);
+	return stored.memory < wanted.memory || stored.cost < wanted.cost ||
+		stored.p != wanted.p || stored.version != wanted.version ||
+		stored.salt_length < wanted.salt_length || stored.key_length < wanted.key_length;
+}
+
+/* What is it, and would it be taken? */
+Status
+PassHashCheck(const char *hash, size_t hash_length, const PassHashPolicy *policy,
+			  const char **scheme)
+{
+	PassHash	stored;
+	Status		status = ParseHash(hash, hash_length, policy, &stored);
+
+	*scheme = status != STATUS_HASH_FORMAT ? stored.scheme->name : NameOf(hash, hash_length);
+	SecureWipe(&stored, sizeof(stored));
+	return status;
 }

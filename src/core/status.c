@@ -100,6 +100,8 @@ static const StatusEntry entries[STATUS_COUNT] = {
 	"The password hash is malformed or of an unsupported kind."},
 	[STATUS_HASH_COST] = {"bad_hash_cost",
 	"The cost of the password hash is out of the accepted range."},
+	[STATUS_HASH_WEAK] = {"weak_hash",
+	"The password hash is of a kind too weak to be accepted."},
 	[STATUS_PASSWORD_LENGTH] = {"bad_password_length",
 	"The password is empty or longer than the hash can take."},
 	[STATUS_PASSWORD_NUL] = {"password_with_nul",

@@ -68,6 +68,7 @@ typedef enum Status
 	/* passwords */
 	STATUS_HASH_FORMAT,			/* not a hash of a kind that we accept */
 	STATUS_HASH_COST,			/* cost out of the accepted range */
+	STATUS_HASH_WEAK,			/* a kind that a setting would have to admit */
 	STATUS_PASSWORD_LENGTH,		/* empty, or longer than the scheme reads */
 	STATUS_PASSWORD_NUL,
 
