@@ -20,7 +20,13 @@ BEGIN
 	IF octet_length(email) > 1024 THEN
 		RETURN NULL;
 	END IF;
-	IF octet_length(email) = char_length(email) OR to_regcollation('pg_catalog."und-x-icu"') IS NULL THEN
+	IF octet_length(email) = char_length(email) THEN
+		-- for ASCII all that is demanded below is one expression
+		address := lower(email COLLATE "C");
+		RETURN CASE WHEN octet_length(address) <= 254 AND strpos(address, '@') <= 65
+			AND address COLLATE "C" ~ E'^[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$'
+			THEN address END;
+	ELSIF to_regcollation('pg_catalog."und-x-icu"') IS NULL THEN
 		address := lower(normalize(email, NFC) COLLATE "C");
 	ELSE
 		address := normalize(lower(normalize(email, NFC) COLLATE "und-x-icu"), NFC);

@@ -86,6 +86,8 @@ static const struct
 	{"{SMD5}", "LDAP SMD5"},
 	{"md5$", "Django MD5"},
 	{"sha1$", "Django SHA-1"},
+	{"keycloak:", "Keycloak credential"},	/* sql/51_import.sql */
+	{"firebase:", "Firebase credential"},
 	{"!", "locked account"},
 	{"*", "locked account"},
 };

@@ -31,8 +31,8 @@ SELECT is(to_regclass('auth.' || name) IS NOT NULL, true, name)
 CREATE TEMPORARY VIEW data_relations AS
 	SELECT c.oid, c.relkind, c.oid::regclass::text AS name FROM pg_class AS c
 	WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p', 'S')
-		-- rows that stand for the last hour only
-		AND c.relname NOT LIKE 'login_attempts%';
+		-- rows that stand for the last hour only, or wait to be imported
+		AND c.relname NOT LIKE 'login_attempts%' AND c.relname NOT LIKE 'user_imports%';
 SELECT is_empty($$
 	SELECT name FROM data_relations
 	WHERE oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'intrex_auth')
