@@ -34,7 +34,7 @@ COMMENT ON SEQUENCE auth.user_imports_line_seq IS 'numbers the lines of an impor
 REVOKE ALL ON TABLE auth.user_imports FROM PUBLIC;
 -- hashes go in, but nobody reads them
 GRANT SELECT (line, id, email, phone, name, email_verified, phone_verified, profile, created_at, banned_until, ban_reason,
-	tenant_id, role, problem), INSERT, UPDATE, DELETE, TRUNCATE ON auth.user_imports TO auth_admin;
+	tenant_id, role, problem), INSERT, UPDATE, DELETE ON auth.user_imports TO auth_admin;
 
 -- What other systems export in pieces ------------------------------------------
 
@@ -122,8 +122,9 @@ CREATE OR REPLACE FUNCTION auth._import_problem(i auth.user_imports, address tex
 COMMENT ON FUNCTION auth._import_problem(auth.user_imports, text, text, text, boolean) IS 'why a row cannot be imported; NULL when it can, unless there is such a user already';
 REVOKE ALL ON FUNCTION auth._import_problem(auth.user_imports, text, text, text, boolean) FROM PUBLIC;
 
--- Nothing is taken back that somebody has done here: a password that was set here
--- stays, and so does what is verified.
+-- The user is who has the id, else the address; the number counts where there is no
+-- address, since a family may share one.  Nothing is taken back that somebody has done
+-- here: a password that was set here stays, and so does what is verified.
 CREATE OR REPLACE FUNCTION auth._import_update(i auth.user_imports, address text, number text, person text) RETURNS uuid
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -132,7 +133,7 @@ DECLARE
 	former auth.users;
 BEGIN
 	SELECT u.* INTO former FROM auth.users AS u
-		WHERE u.id = i.id OR u.email = address OR u.phone = number
+		WHERE u.id = i.id OR u.email = address OR (address IS NULL AND u.phone = number)
 		ORDER BY u.id = i.id DESC, u.email = address DESC NULLS LAST
 		LIMIT 1 FOR UPDATE;
 	IF NOT FOUND THEN
@@ -142,16 +143,14 @@ BEGIN
 		SET email = coalesce(address, u.email), phone = coalesce(number, u.phone), name = coalesce(person, u.name),
 			profile = coalesce(i.profile, u.profile),
 			password_hash = CASE WHEN u.password_changed_at IS NULL THEN coalesce(i.password_hash, u.password_hash) ELSE u.password_hash END,
-			email_verified_at = CASE WHEN coalesce(address, u.email) = u.email THEN u.email_verified_at END,
-			phone_verified_at = CASE WHEN coalesce(number, u.phone) = u.phone THEN u.phone_verified_at END,
+			email_verified_at = coalesce(CASE WHEN coalesce(address, u.email) = u.email THEN u.email_verified_at END,
+				CASE WHEN i.email_verified AND address IS NOT NULL THEN clock_timestamp() END),
+			phone_verified_at = coalesce(CASE WHEN coalesce(number, u.phone) = u.phone THEN u.phone_verified_at END,
+				CASE WHEN i.phone_verified AND number IS NOT NULL THEN clock_timestamp() END),
 			banned_until = coalesce(i.banned_until, u.banned_until),
 			ban_reason = coalesce(auth._printable(i.ban_reason, 500), u.ban_reason),
 			updated_at = clock_timestamp()
 		WHERE u.id = former.id;
-	UPDATE auth.users AS u
-		SET email_verified_at = CASE WHEN i.email_verified AND u.email = address THEN coalesce(u.email_verified_at, clock_timestamp()) ELSE u.email_verified_at END,
-			phone_verified_at = CASE WHEN i.phone_verified AND u.phone = number THEN coalesce(u.phone_verified_at, clock_timestamp()) ELSE u.phone_verified_at END
-		WHERE u.id = former.id AND (i.email_verified OR i.phone_verified);
 	RETURN former.id;
 EXCEPTION WHEN unique_violation THEN
 	-- the address is one user's, the number another's

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "common/unicode_norm.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -108,13 +110,74 @@ Policy(void)
 	return policy;
 }
 
+/* Is there no byte above 127? */
+static bool
+IsAscii(const char *password, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+	{
+		if (IS_HIGHBIT_SET(password[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Wipe a chunk of the server's and free it. */
+static void
+WipeChunk(void *chunk, Size size)
+{
+	SecureWipe(chunk, size);
+	pfree(chunk);
+}
+
+/*
+ * The NFKC form of a password, palloc'd, as UTF-8.  The server's function frees
+ * what it works in as it is: the next chunk of that size class is the same memory,
+ * so one of each class is taken and wiped.
+ */
+static char *
+NormalizePassword(const char *password, size_t length, size_t *out_length)
+{
+	pg_wchar   *input = palloc((length + 1) * sizeof(pg_wchar));
+	Size		characters = 0;
+	pg_wchar   *normalized;
+	char	   *out;
+
+	for (size_t at = 0; at < length; at += pg_utf_mblen((const unsigned char *) password + at))
+		input[characters++] = utf8_to_unicode((const unsigned char *) password + at);
+	input[characters] = 0;
+	normalized = unicode_normalize(UNICODE_NFKC, input);
+	WipeChunk(input, (length + 1) * sizeof(pg_wchar));
+
+	for (characters = 0; normalized[characters] != 0;)
+		characters++;
+	out = palloc(characters * MAX_MULTIBYTE_CHAR_LEN + 1);
+	*out_length = 0;
+	for (Size i = 0; i < characters; i++)
+	{
+		unicode_to_utf8(normalized[i], (unsigned char *) out + *out_length);
+		*out_length += pg_utf_mblen((const unsigned char *) out + *out_length);
+	}
+	WipeChunk(normalized, (characters + 1) * sizeof(pg_wchar));
+	for (Size class = 8; class <= 8192; class *= 2)
+		WipeChunk(palloc(class), class);
+	return out;
+}
+
 /* Verify and count: a hash was computed exactly when the status is OK. */
 static Status
 Verify(const char *password, size_t length, const char *hash, size_t hash_length, bool *match)
 {
 	PassHashPolicy policy = Policy();
-	Status		status = PassHashVerify(password, length, hash, hash_length, &policy, match);
+	char	   *normalized = NULL;
+	Status		status;
 
+	if (length <= PASSHASH_MAX_BYTES && GetDatabaseEncoding() == PG_UTF8 &&
+		PassHashOfNfkc(hash, hash_length) && !IsAscii(password, length))
+		password = normalized = NormalizePassword(password, length, &length);
+	status = PassHashVerify(password, length, hash, hash_length, &policy, match);
+	if (normalized != NULL)
+		WipeChunk(normalized, length);
 	if (status == STATUS_OK)
 		hash_computations++;
 	return status;

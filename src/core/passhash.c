@@ -280,6 +280,17 @@ PassHashVerify(const char *password, size_t length, const char *hash, size_t has
 	return status;
 }
 
+/* better-auth alone normalizes. */
+bool
+PassHashOfNfkc(const char *hash, size_t hash_length)
+{
+	PassHash	ignored = {0};
+	bool		yes = PassParseBetterAuth(hash, hash_length, &ignored) == STATUS_OK;
+
+	SecureWipe(&ignored, sizeof(ignored));
+	return yes;
+}
+
 /*
  * Do the work of a new hash.  For bcrypt its setting is put together as text: a
  * salt and a checksum of zeros are well-formed at any cost.

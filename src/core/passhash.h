@@ -62,6 +62,9 @@ extern Status PassHashVerify(const char *password, size_t length,
 							 const char *hash, size_t hash_length,
 							 const PassHashPolicy *policy, bool *match) MUST_CHECK;
 
+/* Was this hash made of the NFKC form of the password?  All others take its bytes. */
+extern bool PassHashOfNfkc(const char *hash, size_t hash_length) MUST_CHECK;
+
 /* Do the work of one new hash, and nothing with it. */
 extern Status PassHashSpend(const PassHashPolicy *policy) MUST_CHECK;
 
