@@ -169,6 +169,20 @@ CheckPassword(const PassScheme *scheme, const char *password, size_t length)
 	return STATUS_OK;
 }
 
+/*
+ * Wipe the stack below.  The libraries clean up behind themselves, but the dynamic
+ * linker, at the first call of a function, saves the vector registers there, with
+ * what memcpy() has left in them.
+ */
+static __attribute__((noinline))
+void
+WipeStack(void)
+{
+	uint8_t		below[16384];
+
+	SecureWipe(below, sizeof(below));
+}
+
 /* What new hashes are. */
 static const PassScheme *
 SchemeOf(const PassHashPolicy *policy)
@@ -250,6 +264,7 @@ PassHashCreate(const char *password, size_t length, const PassHashPolicy *policy
 	/* What is stored must be what verifies, and last. */
 	if (status == STATUS_OK && PassHashNeedsRehash(out, strlen(out), policy))
 		status = STATUS_CRYPTO;
+	WipeStack();
 	if (status != STATUS_OK)
 		out[0] = '\0';
 	return status;
@@ -275,6 +290,7 @@ PassHashVerify(const char *password, size_t length, const char *hash, size_t has
 			ConstantTimeEqual(computed, stored.key, stored.key_length))
 			*match = true;
 		SecureWipe(computed, sizeof(computed));
+		WipeStack();
 	}
 	SecureWipe(&stored, sizeof(stored));
 	return status;
