@@ -2,7 +2,7 @@
  * bench/plain.c: the least that the work could cost, as C functions to measure
  * ours against.
  *
- * Depends on libcrypto and libcrypt, and on nothing of src/.  Built and
+ * Depends on libcrypto, libcrypt and libsodium, and on nothing of src/.  Built and
  * installed by bench/run only, never shipped: it takes keys as arguments and
  * checks nothing that it need not check to be fast.
  */
@@ -22,6 +22,8 @@
 #include <openssl/param_build.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
+
+#include <sodium.h>
 
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -43,6 +45,7 @@ SQL_FUNCTION(plain_public_key);
 SQL_FUNCTION(plain_verify_signature);
 SQL_FUNCTION(plain_verify_signature_jsonb);
 SQL_FUNCTION(plain_bcrypt);
+SQL_FUNCTION(plain_argon2id);
 SQL_FUNCTION(plain_sealing_key);
 SQL_FUNCTION(plain_seal);
 SQL_FUNCTION(plain_open);
@@ -388,6 +391,26 @@ plain_bcrypt(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(computed != NULL && strlen(computed) == BCRYPT_CHARS &&
 				   strlen(hash) == BCRYPT_CHARS &&
 				   CRYPTO_memcmp(computed, hash, BCRYPT_CHARS) == 0);
+}
+
+/*
+ * SQL function: bench.plain_argon2id(password text, salt bytea, key bytea, memory int, passes int)
+ * returns boolean: one crypto_pwhash()
+ */
+Datum
+plain_argon2id(PG_FUNCTION_ARGS)
+{
+	text	   *password = PG_GETARG_TEXT_PP(0);
+	bytea	   *salt = PG_GETARG_BYTEA_PP(1);
+	bytea	   *key = PG_GETARG_BYTEA_PP(2);
+	uint8		computed[KEY_BYTES];
+
+	PG_RETURN_BOOL(sodium_init() >= 0 && VARSIZE_ANY_EXHDR(salt) == crypto_pwhash_SALTBYTES &&
+				   VARSIZE_ANY_EXHDR(key) == KEY_BYTES &&
+				   crypto_pwhash(computed, KEY_BYTES, VARDATA_ANY(password), VARSIZE_ANY_EXHDR(password),
+								 (unsigned char *) VARDATA_ANY(salt), PG_GETARG_INT32(4),
+								 (size_t) PG_GETARG_INT32(3) * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0 &&
+				   CRYPTO_memcmp(computed, VARDATA_ANY(key), KEY_BYTES) == 0);
 }
 
 /* SQL function: bench.sealing_key(key bytea) returns void */

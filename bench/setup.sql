@@ -21,6 +21,8 @@ CREATE FUNCTION bench.plain_verify_signature_jsonb(token text) RETURNS jsonb
 	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_verify_signature_jsonb';
 CREATE FUNCTION bench.plain_bcrypt(password text, hash text) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_bcrypt';
+CREATE FUNCTION bench.plain_argon2id(password text, salt bytea, key bytea, memory integer, passes integer) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_argon2id';
 CREATE FUNCTION bench.sealing_key(key bytea) RETURNS void
 	LANGUAGE c VOLATILE STRICT AS 'intrex_auth_plain', 'plain_sealing_key';
 CREATE FUNCTION bench.plain_seal(plaintext text, aad text) RETURNS bytea
