@@ -46,7 +46,7 @@ BEGIN
 
 	-- Right.  What takes time comes before the lock; and is the password still the one?
 	-- One that bcrypt cannot take whole keeps the hash of a kind that can.
-	IF auth.password_needs_rehash(checked.password_hash) AND octet_length(password) <= auth._password_max_bytes() THEN
+	IF auth.password_needs_rehash(checked.password_hash) AND octet_length(auth._password_nfc(password)) <= auth._password_max_bytes() THEN
 		stronger_hash := auth._hash_unless_busy(password);
 	END IF;
 	SELECT u.* INTO account FROM auth.users AS u WHERE u.id = checked.id FOR KEY SHARE;

@@ -97,19 +97,6 @@ WipeCopy(text *value, Datum argument)
 	pfree(value);
 }
 
-/* The settings as the core takes them. */
-static PassHashPolicy
-Policy(void)
-{
-	PassHashPolicy policy = {
-		(PassHashAlgorithm) setting_password_algorithm, setting_password_cost,
-		setting_password_argon2_memory, setting_password_argon2_iterations,
-		setting_allow_md5_crypt
-	};
-
-	return policy;
-}
-
 /* Is there no byte above 127? */
 static bool
 IsAscii(const char *password, size_t length)
@@ -168,7 +155,7 @@ NormalizePassword(const char *password, size_t length, size_t *out_length)
 static Status
 Verify(const char *password, size_t length, const char *hash, size_t hash_length, bool *match)
 {
-	PassHashPolicy policy = Policy();
+	PassHashPolicy policy = SettingsHashPolicy();
 	char	   *normalized = NULL;
 	Status		status;
 
@@ -194,7 +181,7 @@ IsFailure(Status status)
 static Status
 VerifyDummy(void)
 {
-	PassHashPolicy policy = Policy();
+	PassHashPolicy policy = SettingsHashPolicy();
 	Status		status = PassHashSpend(&policy);
 
 	if (status == STATUS_OK)
@@ -237,14 +224,14 @@ HashPassword(FunctionCallInfo fcinfo, PassHashPolicy policy)
 Datum
 intrex_auth_password_hash(PG_FUNCTION_ARGS)
 {
-	return HashPassword(fcinfo, Policy());
+	return HashPassword(fcinfo, SettingsHashPolicy());
 }
 
 /* SQL function: auth.password_hash(password text, cost int) returns text */
 Datum
 intrex_auth_password_hash_cost(PG_FUNCTION_ARGS)
 {
-	PassHashPolicy policy = Policy();
+	PassHashPolicy policy = SettingsHashPolicy();
 
 	policy.algorithm = PASSHASH_BCRYPT;
 	policy.bcrypt_cost = PG_GETARG_INT32(1);
@@ -280,7 +267,7 @@ Datum
 intrex_auth_password_needs_rehash(PG_FUNCTION_ARGS)
 {
 	text	   *hash = PG_GETARG_TEXT_PP(0);
-	PassHashPolicy policy = Policy();
+	PassHashPolicy policy = SettingsHashPolicy();
 	bool		needs_rehash;
 
 	LogGuardMark();
@@ -294,7 +281,7 @@ Datum
 intrex_auth_password_hash_problem(PG_FUNCTION_ARGS)
 {
 	text	   *hash = PG_GETARG_TEXT_PP(0);
-	PassHashPolicy policy = Policy();
+	PassHashPolicy policy = SettingsHashPolicy();
 	const char *scheme;
 	Status		status;
 
@@ -312,7 +299,7 @@ intrex_auth_password_hash_problem(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_password_max_bytes(PG_FUNCTION_ARGS)
 {
-	PassHashPolicy policy = Policy();
+	PassHashPolicy policy = SettingsHashPolicy();
 
 	PG_RETURN_INT32((int32) PassHashMaxBytes(&policy));
 }

@@ -63,7 +63,9 @@ typedef struct Verdict
 static size_t
 MaximumBytes(void)
 {
-	return PASSHASH_BCRYPT_MAX_BYTES;
+	PassHashPolicy policy = SettingsHashPolicy();
+
+	return PassHashMaxBytes(&policy);
 }
 
 /* A rule is broken. */

@@ -297,6 +297,19 @@ DefineBoolean(const char *name, const char *description, const char *more, bool 
 							 variable, *variable, PGC_SUSET, 0, NULL, NoteBooleanChange, NULL);
 }
 
+/* The settings of password hashes as the core takes them. */
+PassHashPolicy
+SettingsHashPolicy(void)
+{
+	PassHashPolicy policy = {
+		(PassHashAlgorithm) setting_password_algorithm, setting_password_cost,
+		setting_password_argon2_memory, setting_password_argon2_iterations,
+		setting_allow_md5_crypt
+	};
+
+	return policy;
+}
+
 /* Define all settings of this file. */
 void
 SettingsInit(void)

@@ -6,6 +6,8 @@
 
 #include "postgres.h"
 
+#include "core/passhash.h"
+
 /* keys and tokens */
 extern char *setting_key_file;
 extern char *setting_issuer;
@@ -48,6 +50,9 @@ extern int	setting_trusted_proxies;
 
 /* Grows when a setting changes that the verification of tokens rests on. */
 extern uint64 SettingsGeneration(void);
+
+/* How new password hashes are made, and which old ones verify. */
+extern PassHashPolicy SettingsHashPolicy(void);
 
 extern void SettingsInit(void);
 
