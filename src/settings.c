@@ -30,7 +30,7 @@ char	   *setting_key_file;
 
 /*
  * The iss claim of our tokens, and what iss a token must have.  Empty means
- * intrex_auth:<system identifier>/<database oid>, so that a token of one
+ * intrex-auth:<system identifier>/<database oid>, so that a token of one
  * database is refused by the next.  Set it to a URL when other systems check
  * iss; two databases with one issuer and one key file accept each other's
  * tokens (then the session check alone tells them apart).
@@ -322,7 +322,7 @@ SettingsInit(void)
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomStringVariable("intrex_auth.issuer",
 							   "Sets the issuer (iss) of tokens.",
-							   "Empty means intrex_auth:<system identifier>/<database oid>, which keeps the tokens of one database out of the next.",
+							   "Empty means intrex-auth:<system identifier>/<database oid>, which keeps the tokens of one database out of the next.",
 							   &setting_issuer,
 							   "",	/* boot value */
 							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);

@@ -38,7 +38,8 @@ TokenIssuer(void)
 		return setting_issuer;
 	if (own_database != MyDatabaseId || own_issuer[0] == '\0')
 	{
-		snprintf(own_issuer, sizeof(own_issuer), "intrex_auth:" UINT64_FORMAT "/%u",
+		/* a URI, as RFC 7519 §2 and PostgREST 12 want it: a scheme has no underscore */
+		snprintf(own_issuer, sizeof(own_issuer), "intrex-auth:" UINT64_FORMAT "/%u",
 				 GetSystemIdentifier(), MyDatabaseId);
 		own_database = MyDatabaseId;
 	}

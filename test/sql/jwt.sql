@@ -33,7 +33,7 @@ CREATE FUNCTION forge(payload bytea, header text, key bytea) RETURNS text LANGUA
 -- The claims of anna, with changes; raw is text put before them as it is.
 CREATE FUNCTION claims(more jsonb DEFAULT '{}', without text[] DEFAULT '{}', raw text DEFAULT '') RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT '{' || raw || substr(((jsonb_build_object(
-			'iss', 'intrex_auth:' || (SELECT system_identifier FROM pg_control_system()) || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()),
+			'iss', 'intrex-auth:' || (SELECT system_identifier FROM pg_control_system()) || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()),
 			'aud', 'authenticated', 'role', 'authenticated',
 			'sub', id('anna'), 'session_id', id('anna session'), 'tenant_id', id('north'),
 			'iat', floor(extract(epoch from now()))::bigint - 10, 'exp', floor(extract(epoch from now()))::bigint + 600) || more) - without)::text, 2)
