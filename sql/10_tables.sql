@@ -90,10 +90,12 @@ CREATE TABLE auth.memberships (
 		CHECK (role <> ALL (ARRAY['anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner']))
 );
 CREATE INDEX memberships_user_id_idx ON auth.memberships (user_id);
+CREATE INDEX memberships_tenant_id_role_idx ON auth.memberships (tenant_id, role);
 CREATE UNIQUE INDEX memberships_default_key ON auth.memberships (user_id) WHERE is_default;
 COMMENT ON TABLE auth.memberships IS 'who is what in which tenant';
 COMMENT ON COLUMN auth.memberships.unit_ids IS 'units of the tenant that the member is bound to; auth.unit_delete() takes an id out';
 COMMENT ON COLUMN auth.memberships.is_default IS 'the tenant that a login without argument chooses: the last one used';
+COMMENT ON INDEX auth.memberships_tenant_id_role_idx IS 'finds the owners of a tenant among any number of members';
 COMMENT ON INDEX auth.memberships_default_key IS 'at most one default tenant per user';
 REVOKE ALL ON TABLE auth.memberships FROM PUBLIC;
 GRANT SELECT ON auth.memberships TO auth_admin;

@@ -8,10 +8,13 @@ CREATE TABLE auth.resources (
 	name text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name ~ '^[A-Za-z][A-Za-z0-9_]{0,62}$'),
 	actions text[] COLLATE "C" NOT NULL,
 	description text,
-	message text
+	message text,
+	is_members boolean NOT NULL DEFAULT false
 );
+CREATE UNIQUE INDEX resources_members_key ON auth.resources (is_members) WHERE is_members;
 COMMENT ON TABLE auth.resources IS 'what permissions are about, with the actions that are known on each: anything else is a typing error';
 COMMENT ON COLUMN auth.resources.message IS 'what the person is told who is refused; NULL: "Insufficient permissions"';
+COMMENT ON COLUMN auth.resources.is_members IS 'whether permissions on it decide who lists (read), invites (create), changes (update) and removes (delete) members of a tenant; at most one resource';
 REVOKE ALL ON TABLE auth.resources FROM PUBLIC;
 GRANT SELECT ON auth.resources TO auth_admin;
 SELECT pg_extension_config_dump('auth.resources', '');

@@ -55,7 +55,9 @@ BEGIN
 	END IF;
 	PERFORM auth._throttle_reset(counter);
 	IF account.banned_until > clock_timestamp() THEN
-		RETURN auth._turn_away('login', 403, 'user_banned', 'User is banned', address, account.id);
+		-- the password is right: he may know for how long, and why
+		RETURN jsonb_build_object('error', auth._turn_away('login', 403, 'user_banned', 'User is banned', address, account.id) -> 'error'
+			|| jsonb_build_object('until', nullif(account.banned_until, 'infinity'), 'reason', account.ban_reason));
 	ELSIF account.email_verified_at IS NULL AND auth._enabled('require_email_verification') THEN
 		RETURN auth._turn_away('login', 403, 'email_not_confirmed', 'Email not confirmed', address, account.id);
 	END IF;

@@ -96,7 +96,7 @@ BEGIN
 	ELSE
 		IF company IS NOT NULL THEN
 			INSERT INTO auth.tenants AS t (name) VALUES (company) RETURNING t.id INTO tenant;
-			INSERT INTO auth.memberships (tenant_id, user_id, role, is_default) VALUES (tenant, account, 'owner', true);
+			INSERT INTO auth.memberships (tenant_id, user_id, role, is_default) VALUES (tenant, account, auth._owner_role(), true);
 		END IF;
 		IF NOT must_verify THEN
 			session := auth._session_begin(account, tenant, 'password');
@@ -107,7 +107,7 @@ BEGIN
 		PERFORM auth._audit('register', 'success', NULL, account, tenant, NULL, tried);
 	END IF;
 	RETURN jsonb_build_object('verification_required', true, 'user',
-		auth._grant_user(account, address, false, person, CASE WHEN tenant IS NOT NULL THEN 'owner' END, tenant, NULL, false));
+		auth._grant_user(account, address, false, person, CASE WHEN tenant IS NOT NULL THEN auth._owner_role() END, tenant, NULL, false));
 END
 $$;
 COMMENT ON FUNCTION auth_api.register(text, text, text, text, text) IS 'creates a user, with tenant_name also a tenant that the user owns: a grant, or {user, verification_required} where addresses must be verified';

@@ -3,10 +3,11 @@
 --
 -- Order of locks: user, then tenant, then memberships.  Whatever changes members
 -- or units of a tenant locks its row first, so that rules over several rows are
--- exact; at REPEATABLE READ and above a race ends in 40001 instead.  The lock is
--- FOR NO KEY UPDATE: rows of the application that refer to the tenant do not wait.
+-- exact.  The lock is FOR NO KEY UPDATE: rows of the application that refer to the
+-- tenant do not wait.
 --
--- Roles are names here; what they may do comes with permissions.
+-- Roles are rows of auth.roles; until there are any of members, they are names
+-- (src/membership.c).
 
 CREATE OR REPLACE FUNCTION auth._lock_tenant(tenant_id uuid) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE
@@ -21,25 +22,24 @@ COMMENT ON FUNCTION auth._lock_tenant(uuid) IS 'locks a tenant against other cha
 REVOKE ALL ON FUNCTION auth._lock_tenant(uuid) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._is_owner(role text) RETURNS boolean
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN coalesce(lower(role COLLATE "C") = 'owner', false);
-COMMENT ON FUNCTION auth._is_owner(text) IS 'whether a tenant role owns the tenant';
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_is_owner';
+COMMENT ON FUNCTION auth._is_owner(text) IS 'whether a tenant role owns the tenant: the role with is_owner, else the name owner';
 REVOKE ALL ON FUNCTION auth._is_owner(text) FROM PUBLIC;
 
--- The rows are locked as well: of an owner who is gone or demoted meanwhile an old
--- snapshot would still tell, but not lock him.
-CREATE OR REPLACE FUNCTION auth._keeps_owner(tenant_id uuid, without_user uuid) RETURNS boolean
-	LANGUAGE sql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS $$
-	WITH owners AS MATERIALIZED (
-		SELECT m.user_id FROM auth.memberships AS m
-		WHERE m.tenant_id = _keeps_owner.tenant_id AND auth._is_owner(m.role)
-		ORDER BY m.user_id FOR NO KEY UPDATE)
-	SELECT coalesce(bool_or(o.user_id <> without_user), true) OR NOT bool_or(o.user_id = without_user) FROM owners AS o
-$$;
-COMMENT ON FUNCTION auth._keeps_owner(uuid, uuid) IS 'whether a tenant that has an owner has one besides this user; lock the tenant first';
-REVOKE ALL ON FUNCTION auth._keeps_owner(uuid, uuid) FROM PUBLIC;
+-- Exact at every isolation level: it sees what was committed until now, and who
+-- changes owners without the lock finds out at his commit (61_owner_kept.sql).
+CREATE OR REPLACE FUNCTION auth._has_owner(tenant_id uuid, but uuid) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_has_owner';
+COMMENT ON FUNCTION auth._has_owner(uuid, uuid) IS 'whether a tenant has an owner besides this user (NULL: at all) now; lock the tenant first';
+REVOKE ALL ON FUNCTION auth._has_owner(uuid, uuid) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._role_known(tenant_id uuid, role text) RETURNS boolean
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_role_known';
+COMMENT ON FUNCTION auth._role_known(uuid, text) IS 'whether members of a tenant can have this role; any, until there are roles of members';
+REVOKE ALL ON FUNCTION auth._role_known(uuid, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._demand_tenant(tenant_id uuid) RETURNS void
 	LANGUAGE plpgsql VOLATILE
@@ -54,16 +54,21 @@ $$;
 COMMENT ON FUNCTION auth._demand_tenant(uuid) IS 'locks a tenant; raises P0002 when there is none';
 REVOKE ALL ON FUNCTION auth._demand_tenant(uuid) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION auth._role_valid(role text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce(role COLLATE "C" ~ '^[A-Za-z][A-Za-z0-9_]{0,62}$'
+		AND role NOT IN ('anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner'), false);
+COMMENT ON FUNCTION auth._role_valid(text) IS 'whether a tenant role can be called so';
+REVOKE ALL ON FUNCTION auth._role_valid(text) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth._demand_role(role text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	IF role IS NULL OR role COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$' THEN
-		PERFORM auth._fail('22023', 'role is not valid', 'It has 1 to 63 letters, digits and underscores, and begins with a letter.');
-	END IF;
-	IF role IN ('anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner') THEN
-		PERFORM auth._fail('22023', 'role is not valid', 'Names of database roles are reserved.');
+	IF NOT auth._role_valid(role) THEN
+		PERFORM auth._fail('22023', 'role is not valid',
+			'It has 1 to 63 letters, digits and underscores, and begins with a letter; names of database roles are reserved.');
 	END IF;
 	RETURN role;
 END
@@ -71,27 +76,88 @@ $$;
 COMMENT ON FUNCTION auth._demand_role(text) IS 'a tenant role; raises 22023 when it cannot be one';
 REVOKE ALL ON FUNCTION auth._demand_role(text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth._demand_units(tenant_id uuid, unit_ids uuid[]) RETURNS uuid[]
+-- The lock is that of an INSERT, taken early: auth.role_delete(), which shuts it out,
+-- comes either before the look or after the membership.
+CREATE OR REPLACE FUNCTION auth._lock_roles() RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-DECLARE
-	locked uuid[];
-	wanted uuid[];
 BEGIN
-	IF cardinality(unit_ids) > 1000 THEN
-		PERFORM auth._fail('22023', 'unit_ids has more than 1000 elements');
+	LOCK TABLE auth.memberships IN ROW EXCLUSIVE MODE;
+END
+$$;
+COMMENT ON FUNCTION auth._lock_roles() IS 'locks what roles members have against the deletion of a role';
+REVOKE ALL ON FUNCTION auth._lock_roles() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._demand_member_role(role text, tenant_id uuid) RETURNS text
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM auth._demand_role(role);
+	PERFORM auth._lock_roles();
+	IF NOT auth._role_known(tenant_id, role) THEN
+		PERFORM auth._fail('22023', 'role is not known', 'auth.roles lists them; auth.role_create() adds one.');
 	END IF;
-	wanted := ARRAY(SELECT DISTINCT w.id FROM unnest(unit_ids) AS w (id) ORDER BY w.id);
-	locked := ARRAY(
+	RETURN role;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_member_role(text, uuid) IS 'a role that members of a tenant can have; raises 22023 when it is none';
+REVOKE ALL ON FUNCTION auth._demand_member_role(text, uuid) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._owner_role() RETURNS text
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM auth._lock_roles();
+	RETURN coalesce(auth._role_of_kind('owner'), 'owner');
+END
+$$;
+COMMENT ON FUNCTION auth._owner_role() IS 'the role that a tenant is created with';
+REVOKE ALL ON FUNCTION auth._owner_role() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._units_of(tenant_id uuid, unit_ids uuid[]) RETURNS uuid[]
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN ARRAY(
 		SELECT u.id FROM auth.units AS u
-		WHERE u.tenant_id = _demand_units.tenant_id AND u.id = ANY (wanted)
+		WHERE u.tenant_id = _units_of.tenant_id AND u.id = ANY (unit_ids)
 		ORDER BY u.id FOR KEY SHARE);
-	-- a NULL among them is not found either
-	IF locked <> wanted THEN
-		PERFORM auth._fail('22023', 'unit_ids has units that the tenant does not have');
+END
+$$;
+COMMENT ON FUNCTION auth._units_of(uuid, uuid[]) IS 'those of the units that the tenant has, sorted and once each, kept from being deleted; lock the tenant first';
+REVOKE ALL ON FUNCTION auth._units_of(uuid, uuid[]) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._units_problem(tenant_id uuid, unit_ids uuid[]) RETURNS text
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN CASE
+		WHEN cardinality(unit_ids) > 1000 THEN 'unit_ids has more than 1000 elements'
+		-- a NULL among them is not found either
+		WHEN auth._units_of(tenant_id, unit_ids) <> ARRAY(SELECT DISTINCT w.id FROM unnest(unit_ids) AS w (id) ORDER BY w.id)
+			THEN 'unit_ids has units that the tenant does not have'
+	END;
+END
+$$;
+COMMENT ON FUNCTION auth._units_problem(uuid, uuid[]) IS 'why members of a tenant cannot be bound to these units; NULL when they can';
+REVOKE ALL ON FUNCTION auth._units_problem(uuid, uuid[]) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._demand_units(tenant_id uuid, unit_ids uuid[]) RETURNS uuid[]
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	problem text := auth._units_problem(tenant_id, unit_ids);
+BEGIN
+	IF problem IS NOT NULL THEN
+		PERFORM auth._fail('22023', problem);
 	END IF;
-	RETURN locked;
+	RETURN auth._units_of(tenant_id, unit_ids);
 END
 $$;
 COMMENT ON FUNCTION auth._demand_units(uuid, uuid[]) IS 'units of a tenant, sorted and once each; raises 22023 when one is not; lock the tenant first';
@@ -128,7 +194,7 @@ BEGIN
 	INSERT INTO auth.tenants AS t (name) VALUES (cleaned) RETURNING t.id INTO created;
 	PERFORM auth._audit_admin('tenant_create', owner, created);
 	IF owner IS NOT NULL THEN
-		INSERT INTO auth.memberships (tenant_id, user_id, role) VALUES (created, owner, 'owner');
+		INSERT INTO auth.memberships (tenant_id, user_id, role) VALUES (created, owner, auth._owner_role());
 	END IF;
 	RETURN created;
 END
@@ -163,6 +229,9 @@ DECLARE
 BEGIN
 	PERFORM auth._demand_tenant(tenant_id);
 	PERFORM auth._audit_admin('tenant_delete', tenant_id => tenant_delete.tenant_id);
+	-- auth._erase() defers no trigger; nobody joins between here and there
+	PERFORM FROM auth.tenants AS t WHERE t.id = tenant_delete.tenant_id FOR UPDATE;
+	DELETE FROM auth.memberships AS m WHERE m.tenant_id = tenant_delete.tenant_id;
 	BEGIN
 		PERFORM auth._erase('tenants', tenant_delete.tenant_id);
 	EXCEPTION WHEN foreign_key_violation THEN

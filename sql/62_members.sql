@@ -1,7 +1,8 @@
--- sql/62_members.sql: members of a tenant: administration, and the endpoints for them.
+-- sql/62_members.sql: members of a tenant: administration, and the tenants of the caller.
 -- Depends on 60_tenants.sql.
 --
--- A tenant that has an owner keeps one.
+-- A tenant that has an owner keeps one.  Administration gives any role that is known;
+-- no rank limits it.
 
 CREATE OR REPLACE FUNCTION auth.member_add(tenant_id uuid, user_id uuid, role text, unit_ids uuid[] DEFAULT '{}') RETURNS void
 	LANGUAGE plpgsql VOLATILE
@@ -17,6 +18,7 @@ BEGIN
 		PERFORM auth._fail('P0002', 'user not found');
 	END IF;
 	PERFORM auth._demand_tenant(tenant_id);
+	PERFORM auth._demand_member_role(checked_role, tenant_id);
 	checked_units := auth._demand_units(tenant_id, unit_ids);
 	BEGIN
 		INSERT INTO auth.memberships (tenant_id, user_id, role, unit_ids)
@@ -74,13 +76,13 @@ DECLARE
 	new_units uuid[] := member.unit_ids;
 BEGIN
 	IF role IS NOT NULL THEN
-		new_role := auth._demand_role(role);
+		new_role := auth._demand_member_role(role, tenant_id);
 	END IF;
 	IF unit_ids IS NOT NULL THEN
 		new_units := auth._demand_units(member.tenant_id, unit_ids);
 	END IF;
 	IF auth._is_owner(member.role) AND NOT auth._is_owner(new_role)
-		AND NOT auth._keeps_owner(member.tenant_id, member.user_id) THEN
+		AND NOT auth._has_owner(member.tenant_id, member.user_id) THEN
 		PERFORM auth._fail_last_owner();
 	END IF;
 	IF new_role = member.role AND new_units = member.unit_ids THEN
@@ -97,6 +99,20 @@ COMMENT ON FUNCTION auth.member_update(uuid, uuid, text, uuid[]) IS 'changes rol
 REVOKE ALL ON FUNCTION auth.member_update(uuid, uuid, text, uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.member_update(uuid, uuid, text, uuid[]) TO auth_admin;
 
+-- What he was assigned to goes as well: who comes back begins anew.
+CREATE OR REPLACE FUNCTION auth._membership_end(tenant_id uuid, user_id uuid) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	DELETE FROM auth.assignments AS a WHERE a.tenant_id = _membership_end.tenant_id AND a.user_id = _membership_end.user_id;
+	DELETE FROM auth.memberships AS m WHERE m.tenant_id = _membership_end.tenant_id AND m.user_id = _membership_end.user_id;
+	PERFORM auth._make_durable();
+END
+$$;
+COMMENT ON FUNCTION auth._membership_end(uuid, uuid) IS 'ends a membership with its assignments; survives a crash; lock the tenant first';
+REVOKE ALL ON FUNCTION auth._membership_end(uuid, uuid) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth.member_remove(tenant_id uuid, user_id uuid) RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -104,26 +120,18 @@ CREATE OR REPLACE FUNCTION auth.member_remove(tenant_id uuid, user_id uuid) RETU
 DECLARE
 	member auth.memberships := auth._demand_member(tenant_id, user_id);
 BEGIN
-	IF NOT auth._keeps_owner(member.tenant_id, member.user_id) THEN
+	IF auth._is_owner(member.role) AND NOT auth._has_owner(member.tenant_id, member.user_id) THEN
 		PERFORM auth._fail_last_owner();
 	END IF;
 	PERFORM auth._audit_admin('member_remove', member.user_id, member.tenant_id);
-	DELETE FROM auth.memberships AS m WHERE m.tenant_id = member.tenant_id AND m.user_id = member.user_id;
-	PERFORM auth._make_durable();
+	PERFORM auth._membership_end(member.tenant_id, member.user_id);
 END
 $$;
 COMMENT ON FUNCTION auth.member_remove(uuid, uuid) IS 'ends a membership; tokens for the tenant are refused at once';
 REVOKE ALL ON FUNCTION auth.member_remove(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.member_remove(uuid, uuid) TO auth_admin;
 
--- Endpoints ------------------------------------------------------------------
-
--- The one place of this rule.
-CREATE OR REPLACE FUNCTION auth._manages_members() RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN coalesce(lower(auth.tenant_role() COLLATE "C") IN ('owner', 'admin', 'head_office_admin'), false);
-COMMENT ON FUNCTION auth._manages_members() IS 'whether the caller may see and remove members of his tenant';
-REVOKE ALL ON FUNCTION auth._manages_members() FROM PUBLIC;
+-- Endpoint; those that manage members are in 66_manage_members.sql ------------
 
 CREATE OR REPLACE FUNCTION auth_api.my_tenants() RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
@@ -148,90 +156,3 @@ $$;
 COMMENT ON FUNCTION auth_api.my_tenants() IS 'the tenants that the caller is a member of, with role and units: {tenants}';
 REVOKE ALL ON FUNCTION auth_api.my_tenants() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.my_tenants() TO authenticated;
-
-CREATE OR REPLACE FUNCTION auth_api.members(after uuid DEFAULT NULL, "limit" integer DEFAULT 200) RETURNS jsonb
-	LANGUAGE plpgsql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
-	AS $$
-DECLARE
-	page_size integer := coalesce("limit", 200);
-	members jsonb;
-	ids uuid[];
-BEGIN
-	IF auth.uid() IS NULL THEN
-		RETURN auth._refuse('members', 401, 'no_authorization', 'Authentication required');
-	END IF;
-	IF auth.tenant_id() IS NULL THEN
-		RETURN auth._refuse('members', 404, 'tenant_not_found', 'No tenant is selected');
-	END IF;
-	IF NOT auth._manages_members() THEN
-		RETURN auth._refuse('members', 403, 'insufficient_permissions', 'Insufficient permissions');
-	END IF;
-	IF page_size NOT BETWEEN 1 AND 1000 THEN
-		RETURN auth._refuse('members', 400, 'validation_failed', 'limit must be from 1 to 1000');
-	END IF;
-	-- one more than asked for, to know whether there is a next page
-	SELECT jsonb_agg(p.member ORDER BY p.id) FILTER (WHERE p.position <= page_size), array_agg(p.id ORDER BY p.id)
-		INTO members, ids
-		FROM (
-			SELECT u.id, row_number() OVER (ORDER BY u.id) AS position, jsonb_build_object(
-				'user_id', u.id, 'email', u.email, 'name', u.name, 'role', m.role, 'unit_ids', to_jsonb(m.unit_ids),
-				'banned', coalesce(u.banned_until > statement_timestamp(), false), 'created_at', m.created_at) AS member
-			FROM auth.memberships AS m
-			JOIN auth.users AS u ON u.id = m.user_id
-			WHERE m.tenant_id = auth.tenant_id() AND (after IS NULL OR m.user_id > after)
-			ORDER BY u.id
-			LIMIT page_size + 1) AS p;
-	RETURN jsonb_build_object('members', coalesce(members, '[]'), 'next',
-		CASE WHEN cardinality(ids) > page_size THEN ids[page_size] END);
-END
-$$;
-COMMENT ON FUNCTION auth_api.members(uuid, integer) IS 'members of the caller''s tenant in pages, for those who manage them: {members, next}';
-REVOKE ALL ON FUNCTION auth_api.members(uuid, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth_api.members(uuid, integer) TO authenticated;
-
-CREATE OR REPLACE FUNCTION auth_api.member_remove(user_id uuid) RETURNS jsonb
-	LANGUAGE plpgsql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
-	AS $$
-DECLARE
-	tenant uuid := auth.tenant_id();
-	caller_role text;
-	target_role text;
-	target jsonb := jsonb_build_object('target', user_id);
-BEGIN
-	IF auth.uid() IS NULL THEN
-		RETURN auth._refuse('member_remove', 401, 'no_authorization', 'Authentication required');
-	END IF;
-	IF tenant IS NULL OR NOT auth._lock_tenant(tenant) THEN
-		RETURN auth._refuse('member_remove', 404, 'tenant_not_found', 'No tenant is selected');
-	END IF;
-	-- the role that the rule looks at may be older than the lock
-	SELECT m.role INTO caller_role FROM auth.memberships AS m
-		WHERE m.tenant_id = tenant AND m.user_id = auth.uid() FOR SHARE;
-	IF NOT auth._manages_members() OR caller_role IS DISTINCT FROM auth.tenant_role() THEN
-		RETURN auth._refuse('member_remove', 403, 'insufficient_permissions', 'Insufficient permissions', target);
-	END IF;
-	IF user_id IS NULL THEN
-		RETURN auth._refuse('member_remove', 400, 'validation_failed', 'user_id is required');
-	END IF;
-	SELECT m.role INTO target_role FROM auth.memberships AS m
-		WHERE m.tenant_id = tenant AND m.user_id = member_remove.user_id FOR NO KEY UPDATE;
-	IF NOT FOUND THEN
-		RETURN auth._refuse('member_remove', 404, 'member_not_found', 'Member not found', target);
-	END IF;
-	IF auth._is_owner(target_role) AND NOT auth._is_owner(caller_role) THEN
-		RETURN auth._refuse('member_remove', 403, 'insufficient_permissions', 'Insufficient permissions', target);
-	END IF;
-	IF NOT auth._keeps_owner(tenant, user_id) THEN
-		RETURN auth._refuse('member_remove', 409, 'last_owner', 'The last owner of a tenant cannot be removed', target);
-	END IF;
-	PERFORM auth._audit('member_remove', 'success', NULL, auth.uid(), tenant, auth.session_id(), NULL, target);
-	DELETE FROM auth.memberships AS m WHERE m.tenant_id = tenant AND m.user_id = member_remove.user_id;
-	PERFORM auth._make_durable();
-	RETURN jsonb_build_object('removed', user_id);
-END
-$$;
-COMMENT ON FUNCTION auth_api.member_remove(uuid) IS 'removes a member of the caller''s tenant: {removed}';
-REVOKE ALL ON FUNCTION auth_api.member_remove(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth_api.member_remove(uuid) TO authenticated;

@@ -98,6 +98,24 @@ COMMENT ON FUNCTION auth.resource_delete(text) IS 'deletes a resource and all pe
 REVOKE ALL ON FUNCTION auth.resource_delete(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.resource_delete(text) TO auth_admin;
 
+-- Until there is one, owners manage members.
+CREATE OR REPLACE FUNCTION auth.members_resource_set(name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF name IS NOT NULL THEN
+		PERFORM auth._demand_resource(name);
+	END IF;
+	PERFORM auth._audit_admin('members_resource_set', NULL, NULL, jsonb_build_object('resource', name));
+	UPDATE auth.resources AS r SET is_members = false WHERE r.is_members AND r.name IS DISTINCT FROM members_resource_set.name;
+	UPDATE auth.resources AS r SET is_members = true WHERE NOT r.is_members AND r.name = members_resource_set.name;
+END
+$$;
+COMMENT ON FUNCTION auth.members_resource_set(text) IS 'says on which resource permissions decide who lists, invites, changes and removes members of a tenant; NULL: on none, then owners do';
+REVOKE ALL ON FUNCTION auth.members_resource_set(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.members_resource_set(text) TO auth_admin;
+
 -- Roles ------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION auth._demand_role_row(role text, tenant_id uuid) RETURNS auth.roles

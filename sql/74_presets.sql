@@ -32,12 +32,13 @@ $$;
 COMMENT ON FUNCTION auth._preset_roles(text) IS 'the roles of a preset';
 REVOKE ALL ON FUNCTION auth._preset_roles(text) FROM PUBLIC;
 
--- Its resources, with their actions.
-CREATE OR REPLACE FUNCTION auth._preset_resources(preset text) RETURNS TABLE (name text, actions text[], message text)
+-- Its resources, with their actions. is_members: permissions on it decide who manages
+-- members; a preset without such a resource leaves that to owners.
+CREATE OR REPLACE FUNCTION auth._preset_resources(preset text) RETURNS TABLE (name text, actions text[], message text, is_members boolean)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT r.name, string_to_array(r.actions, ' '), r.message
+	SELECT r.name, string_to_array(r.actions, ' '), r.message, (r.preset, r.name) IN (('intrex', 'users'), ('unipulse', 'members'))
 	FROM (VALUES
 		('intrex', 'branches', 'read create update delete', NULL),
 		('intrex', 'users', 'read create update delete', NULL),
@@ -151,7 +152,7 @@ BEGIN
 	IF preset IS NULL OR NOT EXISTS (SELECT FROM auth._preset_roles(preset)) THEN
 		PERFORM auth._fail('22023', 'there is no such preset', 'The presets are intrex, neonpro, unipulse and chalvien.');
 	END IF;
-	LOCK TABLE auth.presets, auth.roles, auth.resources IN SHARE ROW EXCLUSIVE MODE;
+	LOCK TABLE auth.presets, auth.roles, auth.resources, auth.memberships IN SHARE ROW EXCLUSIVE MODE;
 	SELECT p.name INTO used FROM auth.presets AS p;
 	IF FOUND THEN
 		PERFORM auth._fail('55000', format('this database uses the preset "%s" already', used),
@@ -168,7 +169,8 @@ BEGIN
 
 	INSERT INTO auth.presets (name) VALUES (preset);
 	FOR one IN SELECT * FROM auth._preset_resources(preset) LOOP
-		INSERT INTO auth.resources (name, actions, message) VALUES (one.name, one.actions, one.message);
+		INSERT INTO auth.resources (name, actions, message, is_members)
+			VALUES (one.name, one.actions, one.message, one.is_members AND NOT EXISTS (SELECT FROM auth.resources AS r WHERE r.is_members));
 		object := 'resource';
 		statement := format('%s: %s', one.name, array_to_string(one.actions, ', '));
 		RETURN NEXT;
@@ -182,6 +184,15 @@ BEGIN
 		object := 'role';
 		statement := one.description;
 		RETURN NEXT;
+	END LOOP;
+	-- who owned a tenant until now, by name, owns it from now on
+	FOR one IN SELECT r.name FROM auth.roles AS r WHERE r.is_owner AND r.name <> 'owner' LOOP
+		UPDATE auth.memberships AS m SET role = one.name WHERE lower(m.role) = 'owner' AND m.role <> one.name;
+		IF FOUND THEN
+			object := 'members';
+			statement := format('the owners of tenants have the role %s', one.name);
+			RETURN NEXT;
+		END IF;
 	END LOOP;
 	FOR one IN SELECT * FROM auth._preset_settings(preset) LOOP
 		object := 'setting';

@@ -8,7 +8,7 @@
 -- none, when its last refresh token can no longer be used.  It is kept for 30
 -- days after that, for people who ask what happened.  Within sessions that go on,
 -- refresh tokens go a day after they expired: presented then, they are unknown
--- instead of expired.
+-- instead of expired.  Invitations go 30 days after they expired.
 CREATE OR REPLACE FUNCTION auth.cleanup(max integer DEFAULT 10000) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -21,6 +21,7 @@ DECLARE
 	tokens bigint;
 	sessions bigint;
 	used bigint;
+	invitations bigint;
 BEGIN
 	IF max IS NULL OR max NOT BETWEEN 1 AND 1000000 THEN
 		PERFORM auth._fail('22023', 'max must be from 1 to 1000000');
@@ -63,9 +64,14 @@ BEGIN
 			FOR UPDATE SKIP LOCKED));
 	GET DIAGNOSTICS used = ROW_COUNT;
 
-	RETURN jsonb_build_object('audit_sealed', sealed, 'login_attempts', attempts, 'refresh_tokens', tokens, 'revoked_tokens', used, 'sessions', sessions);
+	DELETE FROM auth.invitations AS i
+		WHERE i.id = ANY (ARRAY(
+			SELECT c.id FROM auth.invitations AS c WHERE c.expires_at < kept LIMIT max FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS invitations = ROW_COUNT;
+
+	RETURN jsonb_build_object('audit_sealed', sealed, 'invitations', invitations, 'login_attempts', attempts, 'refresh_tokens', tokens, 'revoked_tokens', used, 'sessions', sessions);
 END
 $$;
-COMMENT ON FUNCTION auth.cleanup(integer) IS 'seals the audit trail and removes attempts, sessions, refresh tokens and used one-time tokens that are long over, up to so many rows each; returns the numbers';
+COMMENT ON FUNCTION auth.cleanup(integer) IS 'seals the audit trail and removes attempts, sessions, refresh tokens, invitations and used one-time tokens that are long over, up to so many rows each; returns the numbers';
 REVOKE ALL ON FUNCTION auth.cleanup(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.cleanup(integer) TO auth_admin;

@@ -33,6 +33,8 @@ enum
 	ROLE_NAME = 3,
 	ROLE_KIND = 4,
 	ROLE_RANK = 5,
+	ROLE_IS_OWNER = 6,
+	ROLE_GRANTS = 7,
 	PERMISSION_RESOURCE = 2,
 	PERMISSION_ACTION = 3,
 	PERMISSION_SCOPE = 4,
@@ -77,6 +79,7 @@ static MemoryContext context = NULL;
 static HTAB *roles = NULL;
 static HTAB *resources = NULL;
 static bool resources_read = false;
+static int	member_roles = -1;	/* whether there are any; -1: not looked yet */
 static int	remembered = 0;
 static uint64 generation = 0;
 
@@ -92,6 +95,7 @@ StartAnew(void)
 	roles = NULL;
 	resources = NULL;
 	resources_read = false;
+	member_roles = -1;
 	remembered = 0;
 	MemoryContextReset(context);
 	control.hcxt = context;
@@ -257,6 +261,7 @@ ReadRole(const RoleKey *key, Role *role)
 	ScanKeyData keys[2];
 	Scan		scan;
 	text	   *name = cstring_to_text(key->name);
+	char		kind[ROLE_NAME_SIZE];
 	bool		isnull;
 
 	memset(role, 0, sizeof(*role));
@@ -265,6 +270,11 @@ ReadRole(const RoleKey *key, Role *role)
 		ScanKeyInit(&keys[0], 2, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&key->tenant));
 		ScanKeyInit(&keys[1], ROLE_NAME, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(name));
 		ScanBegin(&scan, "roles", "roles_tenant_name_key", 2, keys);
+	}
+	else if (key->by_kind && strcmp(key->name, "owner") == 0)
+	{
+		ScanKeyInit(&keys[0], ROLE_IS_OWNER, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(true));
+		ScanBegin(&scan, "roles", "roles_owner_key", 1, keys);
 	}
 	else
 	{
@@ -279,6 +289,10 @@ ReadRole(const RoleKey *key, Role *role)
 		role->id = *DatumGetUUIDP(Column(&scan, ROLE_ID, &isnull));
 		NameColumn(&scan, ROLE_NAME, role->name);
 		role->rank = DatumGetInt32(Column(&scan, ROLE_RANK, &isnull));
+		NameColumn(&scan, ROLE_KIND, kind);
+		role->of_members = strcmp(kind, "member") == 0;
+		(void) Column(&scan, ROLE_GRANTS, &role->grants_all);
+		role->grants = ListColumn(&scan, ROLE_GRANTS);
 	}
 	ScanEnd(&scan);
 	pfree(name);
@@ -339,6 +353,30 @@ RoleOfKind(const char *kind)
 	strlcpy(key.name, kind, sizeof(key.name));
 	key.by_kind = true;
 	return Look(&key);
+}
+
+/* Is there any role of members? */
+bool
+MemberRolesExist(void)
+{
+	Refresh();
+	if (member_roles < 0)
+	{
+		Scan		scan;
+		int			found = 0;
+
+		ScanBegin(&scan, "roles", NULL, 0, NULL);
+		while (found == 0 && ScanNext(&scan))
+		{
+			char		kind[ROLE_NAME_SIZE];
+
+			NameColumn(&scan, ROLE_KIND, kind);
+			found = strcmp(kind, "member") == 0;
+		}
+		ScanEnd(&scan);
+		member_roles = found;
+	}
+	return member_roles > 0;
 }
 
 /* Read what resources there are. */

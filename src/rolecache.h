@@ -39,9 +39,12 @@ typedef struct Permission
 typedef struct Role
 {
 	bool		exists;
+	bool		of_members;		/* of kind 'member' */
+	bool		grants_all;		/* every role up to its rank */
 	pg_uuid_t	id;
 	char		name[ROLE_NAME_SIZE];
 	int			rank;
+	const List *grants;			/* of char *, unless grants_all */
 	int			count;
 	const Permission *permissions;
 } Role;
@@ -52,8 +55,11 @@ typedef struct Role
  */
 extern const Role *RoleFind(const pg_uuid_t *tenant, const char *name);
 
-/* The role of a kind, 'platform' or 'user'. */
+/* The role of a kind, 'platform' or 'user', or the one that owns tenants, 'owner'. */
 extern const Role *RoleOfKind(const char *kind);
+
+/* Is there any role of members?  Until there is one, tenant roles are names. */
+extern bool MemberRolesExist(void);
 
 /* Is the action known on the resource?  *resource_known tells whether the resource is. */
 extern bool ActionKnown(const char *resource, const char *action, bool *resource_known);

@@ -122,6 +122,11 @@ int			setting_refresh_reuse_grace = 30;
  * computed.  After a change each user's hash is replaced at the next login.
  */
 int			setting_password_algorithm = PASSHASH_BCRYPT;
+ * How long an invitation to a tenant can be accepted.  Whoever has its token and
+ * an account with the invited address gets in with the role that it names, as
+ * long as who invited may still give that role.
+ */
+int			setting_invitation_lifetime = 86400;
 
 /*
  * bcrypt cost of new hashes (2^cost rounds).  Each step doubles the time of a
@@ -378,6 +383,10 @@ SettingsInit(void)
 				  "Sets how long a refresh token may be presented again while its successor is unused.",
 				  "It saves concurrent tabs and lost answers from being signed out; a thief has the same time.",
 				  &setting_refresh_reuse_grace, 0, 3600, GUC_UNIT_S);
+	DefineInteger("intrex_auth.invitation_lifetime",
+				  "Sets how long an invitation to a tenant can be accepted.",
+				  "From 1 minute to 30 days.",
+				  &setting_invitation_lifetime, 60, 30 * 86400, GUC_UNIT_S);
 	DefineInteger("intrex_auth.password_cost",
 				  "Sets the bcrypt cost of new password hashes.",
 				  "From 4 to 14; each step doubles the time. Below 10 is for tests.",

@@ -26,6 +26,9 @@ extern int	setting_claims_hook_timeout;	/* milliseconds */
 extern int	setting_refresh_token_lifetime; /* seconds */
 extern int	setting_refresh_reuse_grace;	/* seconds */
 
+/* members */
+extern int	setting_invitation_lifetime;	/* seconds */
+
 /* accounts */
 extern int	setting_password_algorithm; /* PassHashAlgorithm */
 extern int	setting_password_cost;

@@ -28,7 +28,7 @@ INSERT INTO events VALUES
 	(12, 'the member is removed', 'anna', 'DELETE FROM auth.memberships WHERE user_id = id(''anna'')', '28000 not_a_member'),
 	(13, 'the member moves to another tenant', 'anna', 'UPDATE auth.memberships SET tenant_id = id(''south'') WHERE user_id = id(''anna'')', '28000 not_a_member'),
 	(14, 'the tenant is deleted', 'anna', 'DELETE FROM auth.tenants WHERE id = id(''north'')', '28000 not_a_member'),
-	(15, 'all memberships are truncated', 'anna', 'TRUNCATE auth.memberships', '28000 not_a_member'),
+	(15, 'all tenants are truncated, with all that refers to them', 'anna', 'TRUNCATE auth.tenants CASCADE', '28000 session_not_found'),
 	(16, 'the role changes', 'anna', 'UPDATE auth.memberships SET role = ''guest'' WHERE user_id = id(''anna'')', 'anna, guest of north'),
 	(17, 'the longest role', 'anna', 'UPDATE auth.memberships SET role = repeat(''r'', 63) WHERE user_id = id(''anna'')', 'anna, ' || repeat('r', 63) || ' of north'),
 	(18, 'the administrator is none any more', 'carl', 'UPDATE auth.users SET is_super_admin = false WHERE id = id(''carl'')', '28000 not_an_administrator'),

@@ -38,10 +38,10 @@ INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_a
 SELECT auth._audit('test', 'success') \g /dev/null
 
 -- bounded
-SELECT is(auth.cleanup(1) - 'login_attempts', '{"audit_sealed": 1, "refresh_tokens": 1, "revoked_tokens": 0, "sessions": 1}', 'one of each');
+SELECT is(auth.cleanup(1) - 'login_attempts', '{"invitations": 0, "audit_sealed": 1, "refresh_tokens": 1, "revoked_tokens": 0, "sessions": 1}', 'one of each');
 SELECT is((SELECT count(*) FROM auth.sessions), (SELECT count(*) - 1 FROM cases), 'is gone');
 SELECT is(auth.cleanup() ->> 'sessions', '3', 'the rest');
-SELECT is(auth.cleanup() - 'login_attempts', '{"audit_sealed": 0, "refresh_tokens": 0, "revoked_tokens": 0, "sessions": 0}', 'then nothing');
+SELECT is(auth.cleanup() - 'login_attempts', '{"invitations": 0, "audit_sealed": 0, "refresh_tokens": 0, "revoked_tokens": 0, "sessions": 0}', 'then nothing');
 SELECT is((SELECT count(*)::integer FROM auth.sessions AS s WHERE s.user_agent = c.name) = 1, c.stays, c.name) FROM cases AS c ORDER BY c.name;
 SELECT results_eq($$ SELECT c.name, (SELECT count(*)::integer FROM auth.refresh_tokens AS r JOIN auth.sessions AS s ON s.id = r.session_id WHERE s.user_agent = c.name) FROM cases AS c ORDER BY 1 $$,
 	$$ SELECT name, tokens_stay FROM cases ORDER BY 1 $$, 'of refresh tokens the last one of a session stays');

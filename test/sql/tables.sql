@@ -50,7 +50,9 @@ SELECT set_eq($$
 	SELECT t.tgrelid::regclass::text AS relation, t.tgname::text AS name, t.tgenabled::text AS enabled FROM pg_trigger AS t
 	JOIN pg_class AS c ON c.oid = t.tgrelid WHERE c.relnamespace = 'auth'::regnamespace AND NOT t.tgisinternal
 $$, $$ SELECT 'auth.' || t AS relation, n AS name, 'A' AS enabled FROM unnest(ARRAY['users', 'sessions', 'memberships']) AS t, unnest(ARRAY['identity_changed', 'identity_truncated']) AS n
-	UNION ALL SELECT 'auth.' || t, n, 'A' FROM unnest(ARRAY['resources', 'roles', 'role_permissions']) AS t, unnest(ARRAY['permissions_changed', 'permissions_truncated']) AS n $$,
+	UNION ALL SELECT 'auth.' || t, n, 'A' FROM unnest(ARRAY['resources', 'roles', 'role_permissions']) AS t, unnest(ARRAY['permissions_changed', 'permissions_truncated']) AS n
+	UNION ALL SELECT 'auth.memberships', 'owner_kept_' || n, 'A' FROM unnest(ARRAY['removed', 'changed', 'truncated']) AS n
+	UNION ALL SELECT 'auth.roles', 'owner_role_kept_' || n, 'A' FROM unnest(ARRAY['removed', 'changed', 'truncated']) AS n $$,
 	'no trigger writes rows, and each fires in replicas too');
 SELECT is_empty($$ SELECT name FROM data_relations WHERE relkind <> 'S' AND obj_description(oid, 'pg_class') IS NULL $$, 'every table has a comment');
 
