@@ -72,8 +72,9 @@ CREATE CONSTRAINT TRIGGER owner_role_kept_changed
 	AFTER UPDATE OF name, is_owner ON auth.roles
 	DEFERRABLE INITIALLY DEFERRED
 	FOR EACH ROW WHEN (OLD.is_owner AND (NOT NEW.is_owner OR OLD.name <> NEW.name)) EXECUTE FUNCTION auth._owner_role_kept();
-CREATE TRIGGER owner_role_kept_truncated
+-- after permissions_truncated, by name: what was remembered is forgotten by then
+CREATE TRIGGER roles_owner_kept_truncated
 	AFTER TRUNCATE ON auth.roles
 	FOR EACH STATEMENT EXECUTE FUNCTION auth._owner_role_kept();
 ALTER TABLE auth.roles ENABLE ALWAYS TRIGGER owner_role_kept_removed, ENABLE ALWAYS TRIGGER owner_role_kept_changed,
-	ENABLE ALWAYS TRIGGER owner_role_kept_truncated;
+	ENABLE ALWAYS TRIGGER roles_owner_kept_truncated;

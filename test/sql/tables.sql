@@ -52,7 +52,7 @@ SELECT set_eq($$
 $$, $$ SELECT 'auth.' || t AS relation, n AS name, 'A' AS enabled FROM unnest(ARRAY['users', 'sessions', 'memberships']) AS t, unnest(ARRAY['identity_changed', 'identity_truncated']) AS n
 	UNION ALL SELECT 'auth.' || t, n, 'A' FROM unnest(ARRAY['resources', 'roles', 'role_permissions']) AS t, unnest(ARRAY['permissions_changed', 'permissions_truncated']) AS n
 	UNION ALL SELECT 'auth.memberships', 'owner_kept_' || n, 'A' FROM unnest(ARRAY['removed', 'changed', 'truncated']) AS n
-	UNION ALL SELECT 'auth.roles', 'owner_role_kept_' || n, 'A' FROM unnest(ARRAY['removed', 'changed', 'truncated']) AS n $$,
+	UNION ALL SELECT 'auth.roles', n, 'A' FROM unnest(ARRAY['owner_role_kept_removed', 'owner_role_kept_changed', 'roles_owner_kept_truncated']) AS n $$,
 	'no trigger writes rows, and each fires in replicas too');
 SELECT is_empty($$ SELECT name FROM data_relations WHERE relkind <> 'S' AND obj_description(oid, 'pg_class') IS NULL $$, 'every table has a comment');
 
