@@ -1,0 +1,177 @@
+# 32 clients at the same moment: one invitation makes one member, and a tenant whose
+# 32 owners all go at once keeps one, at every isolation level.  And changes of members
+# bite on the next transaction of a backend that remembers them otherwise.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Guess;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $clients = 32;
+my $node = guess_server('invites');
+my @levels = ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE');
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE outcomes (code text);
+	CREATE TABLE tokens (client integer, user_id uuid, token text);
+	-- somebody with a session, and the access token of it
+	CREATE FUNCTION join_in(client integer, tenant uuid, role text) RETURNS uuid LANGUAGE plpgsql AS $$
+	DECLARE
+		account uuid := auth.user_create(format('client%s-%s@example.com', client, gen_random_uuid()));
+		session uuid;
+	BEGIN
+		IF tenant IS NOT NULL THEN
+			PERFORM auth.member_add(tenant, account, role);
+		END IF;
+		INSERT INTO auth.sessions (user_id, tenant_id) VALUES (account, tenant) RETURNING id INTO session;
+		INSERT INTO tokens VALUES (client, account, auth.jwt_sign(jsonb_strip_nulls(jsonb_build_object('sub', account, 'session_id', session,
+			'tenant_id', tenant, 'role', 'authenticated'))));
+		RETURN account;
+	END
+	$$;
+});
+
+# What the clients were told, with numbers, and forget it.
+sub outcomes
+{
+	return $node->safe_psql('postgres', q{
+		SELECT string_agg(format('%s: %s', code, n), ', ' ORDER BY code) FROM (SELECT code, count(*) AS n FROM outcomes GROUP BY code) AS o;
+		TRUNCATE outcomes, tokens});
+}
+
+# One client does this as himself and notes what he is told.
+sub script
+{
+	my ($level, $client, $call) = @_;
+	return qq(BEGIN ISOLATION LEVEL $level;
+SELECT auth.authenticate((SELECT token FROM tokens WHERE client = $client));
+INSERT INTO outcomes SELECT coalesce(a #>> '{error,code}', 'done') FROM (SELECT auth_api.$call) AS c (a);
+COMMIT;
+);
+}
+
+for my $level (@levels)
+{
+	for my $round (1 .. 3)
+	{
+		my $tenant = $node->safe_psql('postgres', q{SELECT auth.tenant_create('t')});
+		$node->safe_psql('postgres', qq{SELECT join_in(-1, '$tenant', 'owner'); SELECT join_in(0, NULL, NULL)});
+		my ($id, $token) = split(/\|/, $node->safe_psql('postgres', q{
+			BEGIN;
+			SELECT auth.authenticate((SELECT token FROM tokens WHERE client = -1)) \g /dev/null
+			SELECT i ->> 'id', i ->> 'token' FROM auth_api.invite((SELECT email FROM auth.users WHERE id = (SELECT user_id FROM tokens WHERE client = 0)), 'editor') AS i;
+			COMMIT}));
+		my $err = together($node, $clients, script($level, 0, "invite_accept('$token')"));
+
+		is($node->safe_psql('postgres', qq{SELECT string_agg(role, ' ' ORDER BY role) FROM auth.memberships WHERE tenant_id = '$tenant'}), 'editor owner', "$level $round: one member");
+		is($node->safe_psql('postgres', qq{SELECT answer FROM auth.invitation_answers WHERE invitation_id = '$id'}), 'accepted', "$level $round: once");
+		unlike($err, qr/deadlock/, "$level $round: no deadlock");
+		if ($level eq 'SERIALIZABLE')
+		{
+			like(outcomes(), qr/^done: 1(, invitation_used: \d+)?$/, "$level $round: one was told so");
+		}
+		else
+		{
+			is(outcomes(), 'done: 1, invitation_used: ' . ($clients - 1), "$level $round: one was told so, the others that it was used");
+			unlike($err, qr/serialize/, "$level $round: no conflict");
+		}
+	}
+}
+
+# accepting and revoking at once: one of both
+for my $level (@levels[0, 1])
+{
+	my $tenant = $node->safe_psql('postgres', q{SELECT auth.tenant_create('t')});
+	$node->safe_psql('postgres', qq{SELECT join_in(1, '$tenant', 'owner'); SELECT join_in(0, NULL, NULL)});
+	my ($id, $token) = split(/\|/, $node->safe_psql('postgres', q{
+		BEGIN;
+		SELECT auth.authenticate((SELECT token FROM tokens WHERE client = 1)) \g /dev/null
+		SELECT i ->> 'id', i ->> 'token' FROM auth_api.invite((SELECT email FROM auth.users WHERE id = (SELECT user_id FROM tokens WHERE client = 0)), 'editor') AS i;
+		COMMIT}));
+	together($node, $clients, "\\set me :client_id % 2\n\\if :me\n" . script($level, 1, "invite_revoke('$id')") . "\\else\n" . script($level, 0, "invite_accept('$token')") . "\\endif\n");
+	my $answer = $node->safe_psql('postgres', qq{SELECT answer FROM auth.invitation_answers WHERE invitation_id = '$id'});
+	like($answer, qr/^(accepted|revoked)$/, "$level: $answer");
+	is($node->safe_psql('postgres', qq{SELECT count(*) FROM auth.memberships WHERE tenant_id = '$tenant'}), $answer eq 'accepted' ? 2 : 1, "$level: and so it is");
+	like(outcomes(), qr/^done: 1, invitation_/, "$level: one was done");
+}
+
+# all owners go at once
+my %ways = (
+	'leave'     => sub { script($_[0], ':client_id', 'leave_tenant()') },
+	'step down' => sub { script($_[0], ':client_id', q{member_role((SELECT user_id FROM tokens WHERE client = :client_id), 'viewer')}) },
+	'remove'    => sub { script($_[0], ':client_id', "member_remove((SELECT user_id FROM tokens WHERE client = (:client_id + 1) % $clients))") },
+	'hand over' => sub { script($_[0], ':client_id', "tenant_transfer((SELECT user_id FROM tokens WHERE client = (:client_id + 1) % $clients))") },
+	'by SQL'    => sub { "BEGIN ISOLATION LEVEL $_[0];\nDELETE FROM auth.memberships WHERE user_id = (SELECT user_id FROM tokens WHERE client = :client_id);\nCOMMIT;\n" },
+	'deleted'   => sub { "BEGIN ISOLATION LEVEL $_[0];\nSELECT auth.user_delete((SELECT user_id FROM tokens WHERE client = :client_id));\nCOMMIT;\n" },
+	'mixed'     => sub {
+		"\\set way :client_id % 3\n\\if :way\nBEGIN ISOLATION LEVEL $_[0];\nUPDATE auth.memberships SET role = 'viewer' WHERE user_id = (SELECT user_id FROM tokens WHERE client = :client_id);\nCOMMIT;\n\\else\n"
+		  . script($_[0], ':client_id', 'leave_tenant()') . "\\endif\n";
+	});
+for my $level (@levels)
+{
+	for my $way (sort keys %ways)
+	{
+		my $tenant = $node->safe_psql('postgres', q{SELECT auth.tenant_create('t')});
+		$node->safe_psql('postgres', "SELECT count(join_in(n, '$tenant', 'owner')) FROM generate_series(0, $clients - 1) AS n");
+		my $err = together($node, $clients, $ways{$way}->($level));
+		my $owners = $node->safe_psql('postgres', "SELECT count(*) FROM auth.memberships WHERE tenant_id = '$tenant' AND role = 'owner'");
+		cmp_ok($owners, '>=', 1, "$level, all $way: an owner stays ($owners)");
+		is($owners, 1, "$level, all $way: exactly one") if $level eq 'READ COMMITTED' && $way =~ /^(leave|step down|by SQL|deleted|mixed)$/;
+		unlike($err, qr/deadlock/, "$level, all $way: no deadlock");
+		$node->safe_psql('postgres', "SELECT auth.tenant_delete('$tenant'); TRUNCATE outcomes, tokens");
+	}
+}
+
+# A backend that remembers a member and his rights, and what others change of it
+$node->safe_psql('postgres', q{SELECT count(*) FROM auth.use_preset('unipulse')});
+my $tenant = $node->safe_psql('postgres', q{SELECT auth.tenant_create('t')});
+$node->safe_psql('postgres', "SELECT join_in(1, '$tenant', 'OWNER'); SELECT join_in(2, '$tenant', 'ADMIN'); SELECT join_in(3, '$tenant', 'VIEWER')");
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+sub asked
+{
+	return $session->query(q{
+		BEGIN;
+		SELECT auth.authenticate((SELECT token FROM tokens WHERE client = 2)) \g /dev/null
+		SELECT coalesce(auth_api.members() #>> '{error,code}', 'members') || ' ' || coalesce(auth_api.member_role((SELECT user_id FROM tokens WHERE client = 3), 'EDITOR') #>> '{error,code}', 'done');
+		ROLLBACK;});
+}
+my $admin = '(SELECT user_id FROM tokens WHERE client = 2)';
+is(asked(), 'members done', 'an admin');
+$node->safe_psql('postgres', "SELECT auth.member_update('$tenant', $admin, 'VIEWER')");
+is(asked(), 'insufficient_permissions insufficient_permissions', 'demoted meanwhile');
+$node->safe_psql('postgres', "SELECT auth.member_update('$tenant', $admin, 'ADMIN')");
+is(asked(), 'members done', 'and back');
+$node->safe_psql('postgres', q{UPDATE auth.roles SET rank = 45 WHERE name = 'EDITOR'});
+is(asked(), 'members insufficient_permissions', 'the role to give ranks higher meanwhile');
+$node->safe_psql('postgres', q{UPDATE auth.roles SET rank = 30 WHERE name = 'EDITOR'; UPDATE auth.roles SET grants = '{CLIENT}' WHERE name = 'ADMIN'});
+is(asked(), 'members insufficient_permissions', 'he may give others only');
+$node->safe_psql('postgres', q{UPDATE auth.roles SET grants = NULL WHERE name = 'ADMIN'; SELECT auth.members_resource_set(NULL)});
+is(asked(), 'insufficient_permissions insufficient_permissions', 'owners alone manage');
+$node->safe_psql('postgres', q{SELECT auth.members_resource_set('members')});
+is(asked(), 'members done', 'and back');
+$session->quit;
+
+# deferred checks fire for a role that may nothing, at its COMMIT
+my ($code, $out, $err) = $node->psql('postgres', q{
+	BEGIN;
+	SELECT auth.authenticate((SELECT token FROM tokens WHERE client = 1)) \g /dev/null
+	SET LOCAL ROLE authenticated;
+	SELECT auth_api.tenant_transfer((SELECT m.user_id FROM tokens AS m WHERE client = 2)) ->> 'role';
+	COMMIT;});
+like($err, qr/permission denied for table tokens/, 'a role of the API reads no table of the test');
+my $heir = $node->safe_psql('postgres', "SELECT $admin");
+is($node->safe_psql('postgres', qq{
+	BEGIN;
+	SELECT auth.authenticate((SELECT token FROM tokens WHERE client = 1)) \\g /dev/null
+	SET LOCAL ROLE authenticated;
+	SELECT auth_api.tenant_transfer('$heir') ->> 'role';
+	COMMIT;
+	SELECT role FROM auth.memberships WHERE user_id = '$heir'}), "ADMIN\nOWNER", 'handed over as that role');
+
+$node->stop;
+done_testing();
