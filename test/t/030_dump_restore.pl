@@ -28,6 +28,11 @@ $node->safe_psql('postgres', q(
 	SELECT auth.plan_create('pro'), auth.feature_create('posts', metered => true), auth.plan_feature_set('pro', 'posts', 10);
 	SELECT auth.subscription_set(:'tenant', 'pro'), auth.usage_set(:'tenant', 'posts', 9);
 	SELECT auth_api.login('bo@example.com', 'wrong');
+	SELECT auth_api.login('bo@example.com', 'staple gun at dawn') ->> 'access_token' AS token \gset
+	BEGIN;
+	SELECT auth.authenticate(:'token');
+	SELECT auth_api.invite_revoke((auth_api.invite('guest@example.com', 'viewer') ->> 'id')::uuid);
+	COMMIT;
 	SELECT auth.audit_seal();
 ));
 my $grant = $node->safe_psql('postgres', q(SELECT auth_api.login('bo@example.com', 'staple gun at dawn')));
@@ -85,6 +90,15 @@ is($node->safe_psql('copy', q(SELECT count(*) FROM auth.protect('notes') WHERE o
 is($node->safe_psql('copy', q(SELECT count(*) FROM auth.audit_verify() WHERE NOT ok)), '0', 'the sealed audit log verifies');
 $node->safe_psql('copy', q(SELECT auth.user_create('new@example.com')));
 pass('sequences and defaults go on');
+
+# rows alone, into an extension that is there: its triggers ask nothing of them
+$node->command_ok([ 'pg_dump', '--data-only', '--schema=auth', '--extension=intrex_auth', '--file', "$dump.data", $node->connstr('postgres') ], 'pg_dump --data-only');
+$node->safe_psql('postgres', 'CREATE DATABASE rows');
+$node->safe_psql('rows', 'CREATE EXTENSION intrex_auth; TRUNCATE auth.known_keys');
+$node->command_ok([ 'psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f', "$dump.data", $node->connstr('rows') ], 'restored beside its triggers');
+is($node->safe_psql('rows', $fingerprint), $before, 'every row is there, too');
+my ($refused, undef, $why) = $node->psql('rows', 'DELETE FROM auth.memberships');
+like($why, qr/the tenant would lose its last owner/, 'and its tenant keeps its owner');
 
 # into a new cluster: with other keys a clear error that names them, with the right ones everything
 my $other = PostgreSQL::Test::Cluster->new('other');
