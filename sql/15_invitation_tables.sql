@@ -36,14 +36,14 @@ SELECT pg_extension_config_dump('auth.invitations', '');
 CREATE TABLE auth.invitation_answers (
 	invitation_id uuid NOT NULL,
 	answer text COLLATE "C" NOT NULL,
-	user_id uuid,
+	by_user uuid,
 	answered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	CONSTRAINT invitation_answers_pkey PRIMARY KEY (invitation_id),
 	CONSTRAINT invitation_answers_invitation_id_fkey FOREIGN KEY (invitation_id) REFERENCES auth.invitations ON DELETE CASCADE,
 	CONSTRAINT invitation_answers_answer_check CHECK (answer IN ('accepted', 'revoked'))
 );
 COMMENT ON TABLE auth.invitation_answers IS 'what became of an invitation; at most one row each, so that it is used once';
-COMMENT ON COLUMN auth.invitation_answers.user_id IS 'who accepted or revoked; no foreign key: he may have gone';
+COMMENT ON COLUMN auth.invitation_answers.by_user IS 'who accepted or revoked; no foreign key: he may have gone';
 REVOKE ALL ON TABLE auth.invitation_answers FROM PUBLIC;
 GRANT SELECT ON auth.invitation_answers TO auth_admin;
 SELECT pg_extension_config_dump('auth.invitation_answers', '');

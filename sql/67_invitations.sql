@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION auth._invitation_answer(invitation_id uuid, answer te
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	INSERT INTO auth.invitation_answers AS a (invitation_id, answer, user_id)
+	INSERT INTO auth.invitation_answers AS a (invitation_id, answer, by_user)
 		VALUES (_invitation_answer.invitation_id, _invitation_answer.answer, auth.uid());
 	PERFORM auth._make_durable();
 	RETURN true;
@@ -217,7 +217,7 @@ CREATE OR REPLACE FUNCTION auth._invitation_accept(invitation auth.invitations, 
 DECLARE
 	constraint_name text;
 BEGIN
-	INSERT INTO auth.invitation_answers (invitation_id, answer, user_id) VALUES (invitation.id, 'accepted', auth.uid());
+	INSERT INTO auth.invitation_answers (invitation_id, answer, by_user) VALUES (invitation.id, 'accepted', auth.uid());
 	INSERT INTO auth.memberships (tenant_id, user_id, role, unit_ids)
 		VALUES (invitation.tenant_id, auth.uid(), invitation.role, _invitation_accept.unit_ids);
 	PERFORM auth._make_durable();

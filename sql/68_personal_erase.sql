@@ -155,12 +155,12 @@ CREATE OR REPLACE FUNCTION auth._owned_alone(user_id uuid) RETURNS uuid[]
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	tenant uuid;
+	member record;
 	alone uuid[] := '{}';
 BEGIN
-	FOR tenant IN SELECT m.tenant_id FROM auth.memberships AS m WHERE m.user_id = _owned_alone.user_id ORDER BY m.tenant_id LOOP
-		IF auth._lock_tenant(tenant) AND NOT auth._keeps_owner(tenant, user_id) THEN
-			alone := alone || tenant;
+	FOR member IN SELECT m.tenant_id, m.role FROM auth.memberships AS m WHERE m.user_id = _owned_alone.user_id ORDER BY m.tenant_id LOOP
+		IF auth._lock_tenant(member.tenant_id) AND auth._is_owner(member.role) AND NOT auth._has_owner(member.tenant_id, user_id) THEN
+			alone := alone || member.tenant_id;
 		END IF;
 	END LOOP;
 	RETURN alone;

@@ -122,6 +122,8 @@ int			setting_refresh_reuse_grace = 30;
  * computed.  After a change each user's hash is replaced at the next login.
  */
 int			setting_password_algorithm = PASSHASH_BCRYPT;
+
+/*
  * How long an invitation to a tenant can be accepted.  Whoever has its token and
  * an account with the invited address gets in with the role that it names, as
  * long as who invited may still give that role.
