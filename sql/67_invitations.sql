@@ -201,7 +201,7 @@ BEGIN
 	ELSIF asked.resource IS NULL THEN
 		scope := CASE WHEN auth._manages_by_name(member.role) THEN 'tenant' END;
 	ELSE
-		scope := (SELECT p.scope FROM auth._deciding_permissions(member.role, invitation.tenant_id, asked.resource, asked.action) AS p LIMIT 1);
+		scope := (SELECT p.scope FROM auth.deciding_permissions(member.role, invitation.tenant_id, asked.resource, asked.action) AS p LIMIT 1);
 	END IF;
 	RETURN auth._may_grant(invitation.tenant_id, member.role, invitation.role)
 		AND auth._within_units(scope, member.unit_ids, invitation.unit_ids);

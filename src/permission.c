@@ -42,7 +42,11 @@ IsPlatform(const Identity *identity)
 
 	if (role == NULL || strcmp(role, PLATFORM_ROLE) != 0)
 		return false;
-	/* the session check has looked at the flag; without it the claim alone would outlive it */
+
+	/*
+	 * the session check has looked at the flag; without it the claim alone would outlive
+	 * it
+	 */
 	if (setting_session_check)
 		return true;
 	return DatumGetBool(OidFunctionCall0(LookupFuncName(list_make2(makeString("auth"), makeString("is_super_admin")),

@@ -12,6 +12,7 @@
 #include "mb/pg_wchar.h"
 
 #include "blocklist.h"
+#include "compat.h"
 #include "passtext.h"
 #include "policy.h"
 #include "settings.h"
