@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(65);
+SELECT plan(89);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -131,6 +131,32 @@ SELECT is(pg_temp.who('read', '3'), 'sue auth_platform platform {}, far boss ten
 SELECT throws_ok($$SELECT * FROM auth.who_can('read', 'people.notes', people.id('4'))$$, 'P0002', 'there is no such row, or you do not see it yourself', 'a row that is not there');
 SELECT throws_ok($$SELECT * FROM auth.who_can('read', 'pg_class', people.id('4'))$$, '55000', 'pg_class is not protected', 'a table that is not protected');
 SELECT is(people.answer('bea', $$SELECT count(*) FROM auth.who_can('read', 'people.notes', people.id('1'))$$), '42501 permission denied for function who_can', 'members are not told');
+
+-- what these are made of
+SELECT people.become('') \g /dev/null
+SELECT is((SELECT format('%s %s', target, key_column) FROM auth.resource_tables('notes')), 'people.notes id', 'resource_tables: table and key');
+SELECT is_empty($$SELECT * FROM auth.resource_tables('note')$$, 'of no resource: none');
+SELECT matches(auth.action_condition('people.notes', 'read'), $$^CASE WHEN \(SELECT auth.scope_is\('notes', 'read', 'tenant'\)\) THEN true WHEN .* ELSE false END$$, 'action_condition: the scopes');
+SELECT is(auth.action_condition('people.notes', NULL), 'false', 'of no action: nothing');
+SELECT is(people.answer('wil', $$SELECT auth.assigned_ids()$$), format('{%s}', people.id('2')), 'assigned_ids: his');
+SELECT is(people.answer('max', $$SELECT auth.assigned_ids()$$), '{}', 'of who is assigned to nothing');
+SELECT is(people.answer('', $$SELECT auth.assigned_ids()$$), '{}', 'of nobody');
+SELECT is((SELECT string_agg(format('%s %s %s', granted_action, scope, conditions), ', ') FROM auth.deciding_permissions('boss', people.id('north'), 'notes', 'delete')), 'admin tenant {}', 'deciding_permissions: by a wider action');
+SELECT is((SELECT string_agg(concat_ws(' ', granted_action, scope, message), ', ') FROM auth.deciding_permissions('clerk', people.id('north'), 'notes', 'read')), 'read Access denied to notes', 'a denial');
+SELECT is_empty($$SELECT * FROM auth.deciding_permissions('clerk', people.id('north'), 'notes', 'delete')$$, 'none');
+SELECT is((SELECT concat_ws(' ', row_found, tenant_id = people.id('north'), unit_id = people.id('west'), owner_id = people.id('bea'), assignee_id, subjects = ARRAY[people.id('2'), people.id('bea')]) FROM auth.row_facts('people.notes', people.id('2'))),
+	't t t t t', 'row_facts');
+SELECT is((SELECT row_found FROM auth.row_facts('people.notes', people.id('4'))), false, 'of no row');
+SELECT is(string_agg(auth.scope_words(s), ', ' ORDER BY s), 'the rows he is assigned to, his own rows, all rows of the tenant, the rows of his units', 'scope_words') FROM unnest(ARRAY['tenant', 'unit', 'assigned', 'own', 'other']) AS s;
+SELECT is(auth.user_obstacle(people.id('max')), NULL, 'user_obstacle: none');
+SELECT is(auth.user_obstacle(people.id('nobody')), 'there is no such user', 'none at all');
+SELECT is(auth.within_scope(scope, people.id('max'), people.id('north'), ARRAY[people.id('east')], people.id('east'), people.id('ann'), NULL, ARRAY[people.id('1')]), within, 'within_scope: ' || scope)
+	FROM (VALUES ('tenant', true), ('unit', true), ('assigned', false), ('own', false), ('none', false)) AS v (scope, within);
+SELECT throws_ok($$SELECT auth.columns_guard()$$, '39P01', NULL, 'columns_guard is a trigger');
+SELECT lives_ok($$SELECT auth.assignment_remove(people.id('north'), people.id('wil'), people.id('2'))$$, 'assignment_remove');
+SELECT is(pg_temp.access('wil'), '----', 'bites at once');
+SELECT people.become('') \g /dev/null
+SELECT throws_ok($$SELECT auth.assignment_remove(people.id('north'), people.id('wil'), people.id('2'))$$, 'P0002', 'assignment not found', 'one that is not there');
 
 SELECT * FROM finish();
 ROLLBACK;

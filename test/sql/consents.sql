@@ -1,4 +1,4 @@
--- Consent: auth_api.consent_grant, consent_revoke and consents, auth.has_consent in policies, administration.
+-- Consent: auth_api.consent_grant, auth_api.consent_revoke and auth_api.consents, auth.has_consent in policies, administration.
 \set ECHO none
 \set QUIET 1
 \pset format unaligned
