@@ -1,5 +1,6 @@
 -- Invitations: who invites whom as what, who accepts, once and in time; sql/67_invitations.sql.
 -- And bans by platform administrators, sql/59_bans.sql.
+-- Calls auth_api.invite, auth_api.invites, auth_api.invite_revoke, auth_api.invite_accept.
 \set ECHO none
 \set QUIET 1
 \pset format unaligned

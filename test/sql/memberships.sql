@@ -1,5 +1,6 @@
 -- Members: whose role lets whom list, change and remove whom, ownership, and the trail
 -- of it; sql/66_manage_members.sql and sql/61_owner_kept.sql.
+-- Calls also auth_api.admin_user_ban, auth_api.admin_user_unban.
 \set ECHO none
 \set QUIET 1
 \pset format unaligned
