@@ -20,7 +20,7 @@ static unsigned long files;
 
 /* One input, in an allocation of its size, so that ASan sees the end of it. */
 static void
-Run			(const uint8_t *data, size_t size)
+RunInput(const uint8_t *data, size_t size)
 {
 	uint8_t    *copy = FuzzCopy(data, size);
 
@@ -47,18 +47,15 @@ RunFile(const char *path)
 	/* what aborts the program is then known by its last line */
 	printf("%s\n", path);
 	fflush(stdout);
-	Run			(data, size);
-
+	RunInput(data, size);
 	step = size / VARIANTS + 1;
 	for (size_t at = 0; at < size; at += step)
 	{
 		uint8_t		bit = (uint8_t) (1 << (at / step) % 8);
 
-		Run			(data, at);
-
+		RunInput(data, at);
 		data[at] ^= bit;
-		Run			(data, size);
-
+		RunInput(data, size);
 		data[at] ^= bit;
 	}
 }
@@ -82,7 +79,7 @@ main(int argc, char **argv)
 		}
 		closedir(folder);
 	}
-	Run			((const uint8_t *) "", 0);
+	RunInput((const uint8_t *) "", 0);
 
 	/* the closing line of a unit test; without seeds nothing was shown */
 	printf("%lu passed, %d failed\n", runs, files == 0);
