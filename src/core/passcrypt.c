@@ -55,6 +55,19 @@ IsCrypt64(const char *text, size_t length)
 	return true;
 }
 
+/*
+ * Are they whole bytes in it?  The last character has four bits to spare when it
+ * ends one byte of the last group, two when it ends two.  With one of them set
+ * yescrypt refuses a salt, and no password would ever match a hash.
+ */
+static bool
+IsCrypt64Bytes(const char *text, size_t length)
+{
+	static const int ends[] = {64, 0, 4, 16};
+
+	return length > 0 && IsCrypt64(text, length) && PassCrypt64(text[length - 1]) < ends[length % 4];
+}
+
 /* Value of a character of bcrypt's own base64, or -1. */
 static int
 Bcrypt64(char c)
@@ -133,10 +146,10 @@ PassParseYescrypt(const char *text, size_t length, PassHash *out)
 	out->n = UINT64_C(1) << (PassCrypt64(field[1]) + 1);
 	out->r = (uint32_t) PassCrypt64(field[2]) + 1;
 	out->p = 1;
-	if (!PassTextField(&rest, '$', &field, &chars) || chars == 0 ||
-		chars > YESCRYPT_SALT_CHARS || !IsCrypt64(field, chars))
+	if (!PassTextField(&rest, '$', &field, &chars) ||
+		chars > YESCRYPT_SALT_CHARS || !IsCrypt64Bytes(field, chars))
 		return STATUS_HASH_FORMAT;
-	if (rest.end - rest.at != YESCRYPT_KEY_CHARS || !IsCrypt64(rest.at, YESCRYPT_KEY_CHARS))
+	if (rest.end - rest.at != YESCRYPT_KEY_CHARS || !IsCrypt64Bytes(rest.at, YESCRYPT_KEY_CHARS))
 		return STATUS_HASH_FORMAT;
 	status = PassCheckScryptCost(out);
 	return status == STATUS_OK ? KeepText(text, length, out) : status;
@@ -160,7 +173,7 @@ PassParseCryptScrypt(const char *text, size_t length, PassHash *out)
 		out->r |= (uint32_t) PassCrypt64(field[1 + i]) << (6 * i);
 		out->p |= (uint32_t) PassCrypt64(field[6 + i]) << (6 * i);
 	}
-	if (rest.end - rest.at != YESCRYPT_KEY_CHARS || !IsCrypt64(rest.at, YESCRYPT_KEY_CHARS))
+	if (rest.end - rest.at != YESCRYPT_KEY_CHARS || !IsCrypt64Bytes(rest.at, YESCRYPT_KEY_CHARS))
 		return STATUS_HASH_FORMAT;
 	status = PassCheckScryptCost(out);
 	return status == STATUS_OK ? KeepText(text, length, out) : status;
@@ -185,7 +198,7 @@ PassParseShaCrypt(const char *text, size_t length, PassHash *out)
 	if (!PassTextField(&rest, '$', &salt, &chars) || chars == 0 ||
 		chars > SHA_CRYPT_SALT_CHARS || !IsCrypt64(salt, chars))
 		return STATUS_HASH_FORMAT;
-	if (rest.end - rest.at != key_chars || !IsCrypt64(rest.at, (size_t) key_chars))
+	if (rest.end - rest.at != key_chars || !IsCrypt64Bytes(rest.at, (size_t) key_chars))
 		return STATUS_HASH_FORMAT;
 	if (out->cost > PASS_MAX_SHA_CRYPT_ROUNDS)
 		return STATUS_HASH_COST;
@@ -203,7 +216,7 @@ PassParseMd5Crypt(const char *text, size_t length, PassHash *out)
 	if (!PassTextField(&rest, '$', &salt, &chars) || chars == 0 ||
 		chars > MD5_CRYPT_SALT_CHARS || !IsCrypt64(salt, chars))
 		return STATUS_HASH_FORMAT;
-	if (rest.end - rest.at != MD5_CRYPT_KEY_CHARS || !IsCrypt64(rest.at, MD5_CRYPT_KEY_CHARS))
+	if (rest.end - rest.at != MD5_CRYPT_KEY_CHARS || !IsCrypt64Bytes(rest.at, MD5_CRYPT_KEY_CHARS))
 		return STATUS_HASH_FORMAT;
 	return KeepText(text, length, out);
 }

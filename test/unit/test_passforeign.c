@@ -283,6 +283,18 @@ CheckFormats(void)
 		 */
 		{"$y$jD5.7$LdJMENpBABJJ3hIHjB1Bi.$HboGM6qPrsK.StKYGt6KErmUYtioHreJd98oIugoNB6", "yescrypt"},
 		{"$y$.75$J8VnBFJVCwWzic3gi9XZI/$Utva3jvlS2yVFvtLUgkBP70gOncr1yD8X8KeuU4wKk5", "yescrypt"},
+		/* error, a salt that is no whole bytes, by its length, by bits to spare: */
+		{"$y$j75$J8VnBFJVCwWzic3gi9XZI$Utva3jvlS2yVFvtLUgkBP70gOncr1yD8X8KeuU4wKk5", "yescrypt"},
+		{"$y$j75$J8VnBFJVCwWzic3gi9XZI2$Utva3jvlS2yVFvtLUgkBP70gOncr1yD8X8KeuU4wKk5", "yescrypt"},
+		{"$y$j75$J8VnBFJVCwWzic3gi9XE$Utva3jvlS2yVFvtLUgkBP70gOncr1yD8X8KeuU4wKkE", "yescrypt"},
+		{"$y$j75$$Utva3jvlS2yVFvtLUgkBP70gOncr1yD8X8KeuU4wKk5", "yescrypt"},
+		/* error, a hash with bits to spare, which no password has: */
+		{"$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8E", "scrypt of crypt(3)"},
+		{"$5$LiOnRoCk$OvtOBR/det3P8bu0/ZPWgLO5SezhPpUviXJ/hy904hE", "SHA256-crypt"},
+		{"$6$LiOnRoCk$"
+			"246740edxEHMjBnvNyQO8d1yy74hYPxqoQ8l7KVwv6m5xThazExNX0w/.FmHDlBmpaClIQs3EV0sTTpqDPPrx2",
+		"SHA512-crypt"},
+		{"$1$8charsal$QinvcPq6.2trb9RDER7vm2", "MD5-crypt"},
 		{"$5$rounds=999$LiOnRoCk$OvtOBR/det3P8bu0/ZPWgLO5SezhPpUviXJ/hy904h2", "SHA256-crypt"},
 		{"$5$rounds=05000$LiOnRoCk$OvtOBR/det3P8bu0/ZPWgLO5SezhPpUviXJ/hy904h2", "SHA256-crypt"},
 		{"$5$seventeencharsalt$OvtOBR/det3P8bu0/ZPWgLO5SezhPpUviXJ/hy904h2", "SHA256-crypt"},
