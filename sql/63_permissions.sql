@@ -1,7 +1,8 @@
 -- sql/63_permissions.sql: what the caller may do, for policies and guards.
 -- Depends on 14_permission_tables.sql, 20_context.sql; C in src/permission.c.
 --
--- In policies always as (SELECT auth.scope_is(…)): once per query, not per row.
+-- In policies always as (SELECT …): once per query, not per row; and once for all
+-- branches of a CASE, since each (SELECT …) costs its share of starting a query.
 
 CREATE OR REPLACE FUNCTION auth.scope(resource text, action text) RETURNS text
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -16,6 +17,13 @@ CREATE OR REPLACE FUNCTION auth.scope_is(resource text, action text, scope text)
 COMMENT ON FUNCTION auth.scope_is(text, text, text) IS 'whether auth.scope() is this scope: for policies';
 REVOKE ALL ON FUNCTION auth.scope_is(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.scope_is(text, text, text) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.scope_letter(resource text, action text) RETURNS "char"
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_scope_letter';
+COMMENT ON FUNCTION auth.scope_letter(text, text) IS 'the first letter of auth.scope(), - for none: for the CASE of policies, where a letter is compared for each row';
+REVOKE ALL ON FUNCTION auth.scope_letter(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.scope_letter(text, text) TO anon, authenticated, auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.can(resource text, action text) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -132,22 +132,23 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH asked AS (
-		SELECT s.scope, s.position,
-			format('(SELECT auth.scope_is(%L, %L, %L))', p.resource, action, s.scope) AS expression,
-			format('( SELECT auth.scope_is(%L::text, %L::text, %L::text) AS scope_is)', p.resource, action, s.scope) AS stored,
-			r.expression AS rows_expression, r.stored AS rows_stored
+		SELECT p.resource, s.scope, s.position, r.expression, r.stored
 		FROM auth._protect_entry(target) p
 		CROSS JOIN unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) WITH ORDINALITY s (scope, position)
 		LEFT JOIN auth._protect_scopes(target) r ON r.scope = s.scope
 		WHERE action IS NOT NULL AND (s.scope = 'tenant' OR r.scope IS NOT NULL)
 	)
 	SELECT
-		CASE count(*) WHEN 0 THEN 'false' WHEN 1 THEN min(expression) ELSE
-			'CASE' || string_agg(format(' WHEN %s THEN %s', expression, coalesce(rows_expression, 'true')), '' ORDER BY position)
-			|| ' ELSE false END' END,
-		CASE count(*) WHEN 0 THEN 'false' WHEN 1 THEN min(stored) ELSE
-			E'\nCASE' || string_agg(format(E'\n    WHEN %s THEN %s', stored, coalesce(rows_stored, 'true')), '' ORDER BY position)
-			|| E'\n    ELSE false\nEND' END
+		CASE count(*) WHEN 0 THEN 'false'
+			WHEN 1 THEN format('(SELECT auth.scope_is(%L, %L, ''tenant''))', min(resource), action)
+			ELSE format('CASE (SELECT auth.scope_letter(%L, %L))', min(resource), action)
+				|| string_agg(format(' WHEN ''%s'' THEN %s', left(scope, 1), coalesce(expression, 'true')), '' ORDER BY position)
+				|| ' ELSE false END' END,
+		CASE count(*) WHEN 0 THEN 'false'
+			WHEN 1 THEN format('( SELECT auth.scope_is(%L::text, %L::text, ''tenant''::text) AS scope_is)', min(resource), action)
+			ELSE format(E'\nCASE ( SELECT auth.scope_letter(%L::text, %L::text) AS scope_letter)', min(resource), action)
+				|| string_agg(format(E'\n    WHEN ''%s''::"char" THEN %s', left(scope, 1), coalesce(stored, 'true')), '' ORDER BY position)
+				|| E'\n    ELSE false\nEND' END
 	FROM asked
 $$;
 COMMENT ON FUNCTION auth._protect_narrowing(regclass, text) IS 'Internal: what the permissions on its resource let through of a tenant''s rows, for an action';

@@ -38,26 +38,21 @@ UnixSeconds(TimestampTz at)
 static _Noreturn void
 Refuse(Status status)
 {
-	switch (status)
-	{
-		case STATUS_KEY_ALG:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unknown algorithm of one-time passwords"),
-					 errhint("It is SHA1, SHA256 or SHA512.")));
-		case STATUS_ARGUMENT:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("one-time passwords have 6 to 8 digits")));
-		case STATUS_KEY_WEAK:
-		case STATUS_KEY_FORMAT:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("invalid secret of one-time passwords"),
-					 errdetail("It must have 16 to 128 bytes.")));
-		default:
-			ReportCoreError(status, "one-time password");
-	}
+	if (status == STATUS_KEY_ALG)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown algorithm of one-time passwords"),
+				 errhint("It is SHA1, SHA256 or SHA512.")));
+	if (status == STATUS_ARGUMENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("one-time passwords have 6 to 8 digits")));
+	if (status == STATUS_KEY_WEAK || status == STATUS_KEY_FORMAT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid secret of one-time passwords"),
+				 errdetail("It must have 16 to 128 bytes.")));
+	ReportCoreError(status, "one-time password");
 }
 
 /* SQL function: auth.totp_code(secret bytea, at timestamptz, digits int, period int, algorithm text) returns text */

@@ -25,6 +25,7 @@
 
 SQL_FUNCTION(intrex_auth_scope);
 SQL_FUNCTION(intrex_auth_scope_is);
+SQL_FUNCTION(intrex_auth_scope_letter);
 SQL_FUNCTION(intrex_auth_can);
 SQL_FUNCTION(intrex_auth_has_rank);
 SQL_FUNCTION(intrex_auth_role_of_kind);
@@ -236,6 +237,20 @@ intrex_auth_can(PG_FUNCTION_ARGS)
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_RETURN_BOOL(decision.scope != SCOPE_NONE);
+}
+
+/*
+ * SQL function: auth.scope_letter(resource text, action text) returns "char"
+ *
+ * The first letter of the scope, '-' for none: what policies compare row by row.
+ */
+Datum
+intrex_auth_scope_letter(PG_FUNCTION_ARGS)
+{
+	Decision	decision = Decide(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
+
+	PG_RETURN_CHAR(decision.scope == SCOPE_NONE ? '-' : scope_names[decision.scope][0]);
 }
 
 /*
