@@ -130,7 +130,7 @@ INSERT INTO auth.assignments (tenant_id, user_id, subject_id, ends_at)
 INSERT INTO auth.assignments (tenant_id, user_id, subject_id) VALUES (people.id('north'), people.id('wil'), people.id('105'));
 SELECT throws_ok($$SELECT auth.protect('people.notes', 'note')$$, '42704', 'there is no resource "note"', 'a table cannot be protected as what is not known');
 SELECT count(*) AS steps FROM auth.protect('people.notes', 'notes', unit_column => 'unit_id', owner_column => 'owner_id') \gset
-SELECT is_empty($$SELECT * FROM auth.protect('people.notes')$$, 'a second call does nothing');
+SELECT is_empty($$SELECT * FROM auth.protect('people.notes') WHERE object <> 'warning'$$, 'a second call does nothing');
 
 CREATE FUNCTION pg_temp.rows_of(who text) RETURNS text LANGUAGE sql AS $$ SELECT people.answer(who, 'SELECT count(*) FROM people.notes') $$;
 SELECT is(pg_temp.rows_of(who), rows, who || ' sees ' || rows)
