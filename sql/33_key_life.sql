@@ -131,16 +131,18 @@ COMMENT ON FUNCTION auth.key_retire(text) IS 'takes a standby or previous key ou
 REVOKE ALL ON FUNCTION auth.key_retire(text) FROM PUBLIC;
 
 -- What was sealed is lost with its key, so three things are asked.  Does a value
--- of this database still name it?  No writer can be on the way: one who seals
--- looks at the file, and finds the key not current since long; one who sealed
--- before has ended, or holds the lock of INSERT on auth.secrets, or began before
--- the key was retired.  And do other databases, which have the same file, need
+-- of this database still name it?  No writer can be on the way: one who seals now
+-- has looked at the file since the key was retired (backends look once a second, and
+-- do without for five when they cannot read it; the file has whole seconds); one who
+-- sealed before has ended, or holds the lock of INSERT on auth.secrets, or began
+-- before that.  And do other databases, which have the same file, need
 -- it?  Nobody can see that from here: they must be named.
 CREATE OR REPLACE FUNCTION auth._key_demand_unneeded(kid text, retired timestamptz, checked_databases name[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
+	settled CONSTANT timestamptz := retired + interval '7 seconds';
 	unchecked text;
 	uses text;
 	needed bigint;
@@ -160,12 +162,19 @@ BEGIN
 			HINT = format('Run SELECT * FROM auth.key_uses(%L) there, where the extension is; then name them: auth.key_delete(%L, checked_databases => ARRAY[…]).', kid, kid);
 	END IF;
 
+	IF clock_timestamp() < settled THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_in_use',
+			MESSAGE = 'the key was retired a moment ago',
+			DETAIL = 'A backend that has not looked at the key file since may still seal with it.',
+			HINT = format('Try again in %s seconds.', ceil(extract(epoch FROM settled - clock_timestamp())));
+	END IF;
+
 	-- what the transaction running here has written, it sees
 	SELECT (SELECT count(*) FROM pg_stat_activity AS a
 			WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
 				AND a.backend_type NOT IN ('autovacuum worker', 'walsender')
-				-- the file has whole seconds
-				AND a.xact_start < retired + interval '1 second')
+				AND a.xact_start < settled)
 			+ (SELECT count(*) FROM pg_prepared_xacts AS x WHERE x.database = current_database())
 		INTO busy;
 	IF busy > 0 THEN

@@ -4,9 +4,9 @@
  * Depends on keyfile.c and the core.  Loading throws nothing, since a GUC check
  * hook asks for keys.  No signal is needed when the file is replaced: each
  * backend looks at it at most once a second, and at once for an unknown kid.
- * So a backend may sign with a former key for a second, which every other one
- * still verifies as a previous key; what it seals must not wait so long, since
- * the former key may be deleted (keylife.c): KeyringSealing() looks each time.
+ * So a backend may sign or seal with a former key for a second; the former key
+ * still verifies and opens, and is not deleted so soon (sql/33_key_life.sql).
+ * Whoever seals values anew wants the truth: KeyringSealing() looks each time.
  */
 #include "postgres.h"
 

@@ -29,8 +29,8 @@ extern const Jwk *KeyringFind(const char *kid, size_t length);
 extern const Jwk *KeyringCurrent(KeyUse use);
 
 /*
- * The current sealing key after a look at the file, so that nothing is sealed
- * with a key that is no longer current; reports an error (never NULL).
+ * The current sealing key after a look at the file, for sealing values anew;
+ * reports an error (never NULL).
  */
 extern const Jwk *KeyringSealing(void);
 

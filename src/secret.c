@@ -92,7 +92,7 @@ NamesKey(const Sealed *sealed, const Jwk *key)
 static Status
 Seal(const void *plaintext, size_t length, const text *context, bytea **out)
 {
-	const Jwk  *key = KeyringSealing();
+	const Jwk  *key = KeyringCurrent(KEY_SEAL);
 	size_t		kid_length = strlen(key->kid);
 	uint8	   *bytes;
 

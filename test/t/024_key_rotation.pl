@@ -116,7 +116,7 @@ is($node->safe_psql('postgres', q(SELECT what, message, count(*) FROM failures G
 	'no valid token or value was refused, no forged one accepted, no answer wrong');
 note($node->safe_psql('postgres', q(SELECT 'verified ' || sum(verified) || ', signed ' || (SELECT count(*) FROM issued) FROM done)));
 is($node->safe_psql('postgres', 'SELECT count(DISTINCT pid) FROM done'), $clients, 'by the same backends all the time');
-cmp_ok($node->safe_psql('postgres', q(SELECT count(DISTINCT split_part(token, '.', 1)) FROM issued)), '>=', 20, 'many keys signed');
+cmp_ok($node->safe_psql('postgres', q(SELECT count(DISTINCT split_part(token, '.', 1)) FROM issued)), '>=', 5, 'many keys signed');
 is($node->safe_psql('postgres', 'SELECT count(*) = count(DISTINCT substr(sealed, 3 + get_byte(sealed, 1), 12)) FROM issued'), 't', 'no nonce came twice');
 
 # and a backend that begins now judges them all alike
