@@ -9,11 +9,13 @@ CREATE TABLE auth.resources (
 	actions text[] COLLATE "C" NOT NULL,
 	description text,
 	message text,
-	is_members boolean NOT NULL DEFAULT false
+	is_members boolean NOT NULL DEFAULT false,
+	scopes text[] COLLATE "C" CHECK (scopes <@ ARRAY['tenant', 'unit', 'assigned', 'own'] AND cardinality(scopes) > 0)
 );
 CREATE UNIQUE INDEX resources_members_key ON auth.resources (is_members) WHERE is_members;
 COMMENT ON TABLE auth.resources IS 'what permissions are about, with the actions that are known on each: anything else is a typing error';
 COMMENT ON COLUMN auth.resources.message IS 'what the person is told who is refused; NULL: "Insufficient permissions"';
+COMMENT ON COLUMN auth.resources.scopes IS 'the scopes that permissions on it may have, and that the policies of its tables ask for; NULL: all';
 COMMENT ON COLUMN auth.resources.is_members IS 'whether permissions on it decide who lists (read), invites (create), changes (update) and removes (delete) members of a tenant; at most one resource';
 REVOKE ALL ON TABLE auth.resources FROM PUBLIC;
 GRANT SELECT ON auth.resources TO auth_admin;

@@ -1,35 +1,56 @@
 -- sql/64_roles.sql: administration of resources, roles, permissions and assignments.
 -- Depends on 14_permission_tables.sql, 40_response.sql, 45_audit.sql, 60_tenants.sql.
 
-CREATE OR REPLACE FUNCTION auth.resource_create(name text, actions text[] DEFAULT ARRAY['read', 'create', 'update', 'delete'], description text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION auth._demand_actions(actions text[]) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF coalesce(cardinality(actions), 0) NOT BETWEEN 1 AND 100 OR EXISTS (
+		SELECT FROM unnest(actions) AS a WHERE a IS NULL OR a COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$') THEN
+		PERFORM auth._fail('22023', 'actions are not valid', 'There are 1 to 100, each of 1 to 63 letters, digits and underscores, beginning with a letter.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_actions(text[]) IS 'raises 22023 unless a resource can have these actions';
+REVOKE ALL ON FUNCTION auth._demand_actions(text[]) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._demand_scopes(scopes text[]) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	-- an array of NULLs is contained in nothing
+	IF NOT scopes <@ ARRAY['tenant', 'unit', 'assigned', 'own'] OR cardinality(scopes) = 0 THEN
+		PERFORM auth._fail('22023', 'scopes are not valid', 'They are some of tenant, unit, assigned and own; NULL: all of them.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_scopes(text[]) IS 'raises 22023 unless a resource can have these scopes';
+REVOKE ALL ON FUNCTION auth._demand_scopes(text[]) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth.resource_create(name text, actions text[] DEFAULT ARRAY['read', 'create', 'update', 'delete'],
+		description text DEFAULT NULL, scopes text[] DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-#variable_conflict use_variable
-DECLARE
-	action text;
 BEGIN
 	IF name IS NULL OR name COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$' THEN
 		PERFORM auth._fail('22023', 'name of the resource is not valid', 'It has 1 to 63 letters, digits and underscores, and begins with a letter.');
 	END IF;
-	IF coalesce(cardinality(actions), 0) NOT BETWEEN 1 AND 100 THEN
-		PERFORM auth._fail('22023', 'a resource has 1 to 100 actions');
-	END IF;
-	FOREACH action IN ARRAY actions LOOP
-		IF action IS NULL OR action COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$' THEN
-			PERFORM auth._fail('22023', 'name of an action is not valid', 'It has 1 to 63 letters, digits and underscores, and begins with a letter.');
-		END IF;
-	END LOOP;
+	PERFORM auth._demand_actions(actions);
+	PERFORM auth._demand_scopes(scopes);
 	IF EXISTS (SELECT FROM auth.resources AS r WHERE r.name = resource_create.name) THEN
 		PERFORM auth._fail('23505', 'the resource exists already', 'auth.resource_update() changes its actions.');
 	END IF;
-	PERFORM auth._audit_admin('resource_create', NULL, NULL, jsonb_build_object('resource', name, 'actions', actions));
-	INSERT INTO auth.resources (name, actions, description) VALUES (resource_create.name, resource_create.actions, resource_create.description);
+	PERFORM auth._audit_admin('resource_create', NULL, NULL, jsonb_build_object('resource', name, 'actions', actions, 'scopes', scopes));
+	INSERT INTO auth.resources (name, actions, description, scopes)
+		VALUES (resource_create.name, resource_create.actions, resource_create.description, resource_create.scopes);
 END
 $$;
-COMMENT ON FUNCTION auth.resource_create(text, text[], text) IS 'makes a resource known, with the actions that permissions may name';
-REVOKE ALL ON FUNCTION auth.resource_create(text, text[], text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth.resource_create(text, text[], text) TO auth_admin;
+COMMENT ON FUNCTION auth.resource_create(text, text[], text, text[]) IS 'makes a resource known, with the actions that permissions may name. With scopes, permissions may have those only, and the policies of its tables ask for no other: with {tenant} alone, nothing is compared for each row';
+REVOKE ALL ON FUNCTION auth.resource_create(text, text[], text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.resource_create(text, text[], text, text[]) TO auth_admin;
 
 -- The row of a resource, which must know an action if one is given.
 CREATE OR REPLACE FUNCTION auth._demand_resource(name text, action text DEFAULT NULL) RETURNS void
@@ -50,7 +71,20 @@ $$;
 COMMENT ON FUNCTION auth._demand_resource(text, text) IS 'raises 42704 unless the resource, and the action on it, are known';
 REVOKE ALL ON FUNCTION auth._demand_resource(text, text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth.resource_update(name text, actions text[]) RETURNS void
+-- What brings the policies of the tables of a resource up to date. They are made by
+-- auth.protect(), and until it is called again they let nothing through for a scope
+-- that was added.
+CREATE OR REPLACE FUNCTION auth._protect_again(resource text) RETURNS SETOF text
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT format('SELECT * FROM auth.protect(%L, tenant_column => %L);', format('%I.%I', t.schema_name, t.table_name), t.tenant_column)
+	FROM auth.protected_tables AS t WHERE t.resource = _protect_again.resource ORDER BY t.schema_name, t.table_name
+$$;
+COMMENT ON FUNCTION auth._protect_again(text) IS 'the calls that bring the policies of the tables of a resource up to date';
+REVOKE ALL ON FUNCTION auth._protect_again(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth.resource_update(name text, actions text[]) RETURNS SETOF text
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -59,10 +93,7 @@ DECLARE
 	used text;
 BEGIN
 	PERFORM auth._demand_resource(name);
-	IF coalesce(cardinality(actions), 0) NOT BETWEEN 1 AND 100 OR EXISTS (
-		SELECT FROM unnest(actions) AS a WHERE a IS NULL OR a COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$') THEN
-		PERFORM auth._fail('22023', 'actions are not valid', 'There are 1 to 100, each of 1 to 63 letters, digits and underscores, beginning with a letter.');
-	END IF;
+	PERFORM auth._demand_actions(actions);
 	SELECT p.action INTO used FROM auth.role_permissions AS p
 		WHERE p.resource = name AND p.action <> ALL (actions) LIMIT 1;
 	IF FOUND THEN
@@ -70,11 +101,38 @@ BEGIN
 	END IF;
 	PERFORM auth._audit_admin('resource_update', NULL, NULL, jsonb_build_object('resource', name, 'actions', actions));
 	UPDATE auth.resources AS r SET actions = resource_update.actions WHERE r.name = resource_update.name;
+	RETURN QUERY SELECT auth._protect_again(name);
 END
 $$;
-COMMENT ON FUNCTION auth.resource_update(text, text[]) IS 'changes which actions are known on a resource';
+COMMENT ON FUNCTION auth.resource_update(text, text[]) IS 'changes which actions are known on a resource; returns the calls of auth.protect() that bring the policies of its tables up to date';
 REVOKE ALL ON FUNCTION auth.resource_update(text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.resource_update(text, text[]) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.resource_scopes_set(name text, scopes text[]) RETURNS SETOF text
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	used text;
+BEGIN
+	PERFORM auth._demand_resource(name);
+	PERFORM auth._demand_scopes(scopes);
+	-- nobody writes a permission meanwhile
+	LOCK TABLE auth.role_permissions IN SHARE ROW EXCLUSIVE MODE;
+	SELECT p.scope INTO used FROM auth.role_permissions AS p
+		WHERE p.resource = name AND p.scope <> ALL (scopes) LIMIT 1;
+	IF FOUND THEN
+		PERFORM auth._fail('23503', format('permissions have the scope "%s"', used), 'Change them with auth.permission_set() first.');
+	END IF;
+	PERFORM auth._audit_admin('resource_scopes_set', NULL, NULL, jsonb_build_object('resource', name, 'scopes', scopes));
+	UPDATE auth.resources AS r SET scopes = resource_scopes_set.scopes WHERE r.name = resource_scopes_set.name;
+	RETURN QUERY SELECT auth._protect_again(name);
+END
+$$;
+COMMENT ON FUNCTION auth.resource_scopes_set(text, text[]) IS 'changes which scopes permissions on a resource may have (NULL: all); returns the calls of auth.protect() that bring the policies of its tables up to date: until then, a scope that was added lets nothing through';
+REVOKE ALL ON FUNCTION auth.resource_scopes_set(text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.resource_scopes_set(text, text[]) TO auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.resource_delete(name text) RETURNS void
 	LANGUAGE plpgsql VOLATILE
@@ -217,8 +275,17 @@ CREATE OR REPLACE FUNCTION auth._permission_write(role_id uuid, resource text, a
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 #variable_conflict use_variable
+DECLARE
+	scopes text[];
 BEGIN
 	PERFORM auth._demand_resource(resource, coalesce(action, ''));
+	-- auth.resource_scopes_set() locks the table before it reads
+	LOCK TABLE auth.role_permissions IN ROW EXCLUSIVE MODE;
+	SELECT r.scopes INTO scopes FROM auth.resources AS r WHERE r.name = resource;
+	IF scope <> ALL (scopes) THEN
+		PERFORM auth._fail('22023', format('permissions on "%s" cannot have the scope "%s"', resource, scope),
+			format('They can have %s; auth.resource_scopes_set() changes that.', array_to_string(scopes, ', ')));
+	END IF;
 	PERFORM auth._demand_condition(c) FROM unnest(conditions) AS c;
 	BEGIN
 		INSERT INTO auth.role_permissions AS p (role_id, resource, action, scope, conditions, columns, message)

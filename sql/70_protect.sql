@@ -33,31 +33,39 @@ COMMENT ON FUNCTION auth.tenant_immutable() IS
 REVOKE ALL ON FUNCTION auth.tenant_immutable() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.tenant_immutable() TO auth_admin;
 
--- Follow tables and tenant columns that were renamed: the trigger on the table
--- bears the id of the entry, and depends on the column.
+-- Follow tables and tenant columns that were renamed: the triggers on the table
+-- bear the id of the entry, and the one that keeps the tenant depends on its column.
 CREATE OR REPLACE FUNCTION auth._protect_renamed()
 RETURNS TABLE (object text, statement text)
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	WITH marked AS (
+		SELECT t.tgrelid, t.oid AS trigger, left(right(encode(t.tgargs, 'escape'), 40), 36) AS argument,
+			t.tgfoid = 'auth.tenant_immutable()'::regprocedure AS of_tenant
+		FROM pg_trigger t
+		WHERE t.tgfoid IN ('auth.tenant_immutable()'::regprocedure, 'auth.columns_guard()'::regprocedure) AND t.tgparentid = 0
+	), named AS (
+		SELECT p.id, n.nspname, c.relname, a.attname, p.schema_name, p.table_name, p.tenant_column
+		FROM auth.protected_tables p
+		JOIN marked m ON m.argument = p.id::text AND m.of_tenant = (p.tenant_column IS NOT NULL)
+		JOIN pg_class c ON c.oid = m.tgrelid
+		JOIN pg_namespace n ON n.oid = c.relnamespace
+		LEFT JOIN pg_depend d ON m.of_tenant AND d.classid = 'pg_trigger'::regclass AND d.objid = m.trigger
+			AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
+		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+		WHERE (a.attname IS NOT NULL OR NOT m.of_tenant)
+			-- a copy of a protected table may bear the id of the original: no renaming
+			AND (SELECT count(DISTINCT o.tgrelid) FROM marked o WHERE o.argument = m.argument) = 1
+	)
 	-- one statement, because two tables may have changed names
 	SELECT 'registration', format(
 		'UPDATE auth.protected_tables p SET schema_name = v.schema_name, table_name = v.table_name, tenant_column = v.tenant_column'
 		' FROM (VALUES %s) v (id, schema_name, table_name, tenant_column) WHERE p.id = v.id::uuid',
-		string_agg(format('(%L, %L, %L, %L)', p.id, n.nspname, c.relname, a.attname), ', ' ORDER BY n.nspname, c.relname))
-	FROM auth.protected_tables p
-	JOIN pg_trigger t ON left(encode(t.tgargs, 'escape'), 36) = p.id::text
-		AND t.tgfoid = 'auth.tenant_immutable()'::regprocedure AND t.tgparentid = 0
-	JOIN pg_class c ON c.oid = t.tgrelid
-	JOIN pg_namespace n ON n.oid = c.relnamespace
-	JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-		AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
-	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
-	WHERE (p.schema_name, p.table_name, p.tenant_column) IS DISTINCT FROM (n.nspname, c.relname, a.attname)
-		-- a copy of a protected table may bear the id of the original: no renaming
-		AND (SELECT count(DISTINCT o.tgrelid) FROM pg_trigger o
-			WHERE o.tgfoid = t.tgfoid AND o.tgargs = t.tgargs AND o.tgparentid = 0) = 1
+		string_agg(format('(%L, %L, %L, %L)', id, nspname, relname, attname), ', ' ORDER BY nspname, relname))
+	FROM named
+	WHERE (schema_name, table_name, tenant_column) IS DISTINCT FROM (nspname, relname, attname)
 	HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION auth._protect_renamed() IS 'Internal: the statement that brings auth.protected_tables up to date with renamed tables';
@@ -65,7 +73,9 @@ REVOKE ALL ON FUNCTION auth._protect_renamed() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_renamed() TO auth_admin;
 
 -- May this table be protected like this? Raises what is wrong.
-CREATE OR REPLACE FUNCTION auth._protect_check(target regclass, resource text, tenant_column name, other_columns name[])
+CREATE OR REPLACE FUNCTION auth._protect_check(
+	target regclass, resource text, tenant_column name, unit_column name,
+	owner_column name, assignee_column name, tenant_fk boolean)
 RETURNS void
 LANGUAGE plpgsql
 STABLE
@@ -79,8 +89,8 @@ DECLARE
 	attribute pg_attribute;
 	nulls bigint;
 BEGIN
-	IF target IS NULL OR tenant_column IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target and tenant_column must not be null';
+	IF target IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target must not be null';
 	END IF;
 	IF resource IS NOT NULL AND NOT EXISTS (SELECT FROM auth.resources r WHERE r.name = resource) THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no resource "%s"', left(resource, 63)),
@@ -121,13 +131,28 @@ BEGIN
 	-- of descendants too: the column that an entry names is the one that is acted on
 	FOR relation IN SELECT auth._protect_tree(target) LOOP
 		entry := auth._protect_entry(relation);
-		IF entry.tenant_column <> tenant_column THEN
+		IF entry.id IS NOT NULL AND entry.tenant_column IS DISTINCT FROM tenant_column THEN
 			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-				MESSAGE = format('%s is protected by its column %I already', relation, entry.tenant_column),
+				MESSAGE = format(CASE WHEN entry.tenant_column IS NULL THEN '%s is protected without a tenant column already'
+					ELSE '%s is protected by its column %I already' END, relation, entry.tenant_column),
 				HINT = format('Pass tenant_column => %L, or call auth.unprotect first.', entry.tenant_column);
 		END IF;
 	END LOOP;
-	FOREACH column_name IN ARRAY array_prepend(tenant_column, other_columns) LOOP
+	entry := auth._protect_entry(target);
+	IF entry.id IS NOT NULL AND tenant_column IS NULL AND owner_column <> entry.owner_column THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('%s is protected by its column %I already', target, entry.owner_column),
+			HINT = 'Call auth.unprotect first.';
+	ELSIF tenant_column IS NULL AND (coalesce(resource, entry.resource) IS NULL OR coalesce(owner_column, entry.owner_column) IS NULL) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'a table without a tenant column needs a resource and an owner_column',
+			DETAIL = 'Its rows belong to users, and the permissions on the resource say what they may do with theirs.';
+	ELSIF tenant_column IS NULL AND (unit_column IS NOT NULL OR tenant_fk) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'a table without a tenant column has no unit_column and no tenant_fk',
+			DETAIL = 'Units are parts of tenants.';
+	END IF;
+	FOREACH column_name IN ARRAY ARRAY[tenant_column, unit_column, owner_column, assignee_column] LOOP
 		CONTINUE WHEN column_name IS NULL;
 		SELECT * INTO attribute FROM pg_attribute
 		WHERE attrelid = target AND attname = column_name AND attnum > 0 AND NOT attisdropped;
@@ -156,13 +181,14 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._protect_check(regclass, text, name, name[]) IS
+COMMENT ON FUNCTION auth._protect_check(regclass, text, name, name, name, name, boolean) IS
 'Internal: raises what keeps a table from being protected with these arguments';
-REVOKE ALL ON FUNCTION auth._protect_check(regclass, text, name, name[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_check(regclass, text, name, name[]) TO auth_admin;
+REVOKE ALL ON FUNCTION auth._protect_check(regclass, text, name, name, name, name, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._protect_check(regclass, text, name, name, name, name, boolean) TO auth_admin;
 
 -- Enter a table, or bring its entry up to date. What is NULL keeps what is
--- registered: else a call that only covers new partitions would widen access.
+-- registered, of the parent of what is new: else a call that only covers new
+-- partitions would widen access.
 CREATE OR REPLACE FUNCTION auth._protect_registration(
 	target regclass, resource text, tenant_column name, unit_column name,
 	owner_column name, assignee_column name, tenant_fk boolean)
@@ -187,21 +213,28 @@ AS $$
 		END
 	FROM pg_class c
 	JOIN pg_namespace n ON n.oid = c.relnamespace
-	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $3
 	CROSS JOIN auth._protect_entry(target) p
+	LEFT JOIN LATERAL (
+		SELECT e.*
+		FROM pg_inherits i CROSS JOIN auth._protect_entry(i.inhparent) e
+		WHERE i.inhrelid = target AND e.id IS NOT NULL
+		ORDER BY i.inhseqno LIMIT 1
+	) parent ON true
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = coalesce($3, $5, p.owner_column, parent.owner_column)
 	-- What a new partition has from a parent that has it from us is ours.
 	CROSS JOIN LATERAL (
 		SELECT coalesce(bool_or(b.atthasdef AND NOT e.had_default), false) AS has_default,
 			coalesce(bool_or(b.attnotnull AND NOT e.had_not_null), false) AS not_null
 		FROM pg_inherits i
-		JOIN pg_attribute b ON b.attrelid = i.inhparent AND b.attname = $3
+		JOIN pg_attribute b ON b.attrelid = i.inhparent AND b.attname = a.attname
 		CROSS JOIN auth._protect_entry(i.inhparent) e
 		WHERE i.inhrelid = target
 	) inherited
 	CROSS JOIN LATERAL (SELECT
-		coalesce($2, p.resource) AS resource, coalesce($4, p.unit_column) AS unit_column,
-		coalesce($5, p.owner_column) AS owner_column, coalesce($6, p.assignee_column) AS assignee_column,
-		coalesce($7, p.tenant_fk, true) AS tenant_fk) new
+		coalesce($2, p.resource, parent.resource) AS resource, coalesce($4, p.unit_column, parent.unit_column) AS unit_column,
+		coalesce($5, p.owner_column, parent.owner_column) AS owner_column,
+		coalesce($6, p.assignee_column, parent.assignee_column) AS assignee_column,
+		coalesce($7, p.tenant_fk, parent.tenant_fk, $3 IS NOT NULL) AS tenant_fk) new
 	WHERE c.oid = target
 		AND (p.id IS NULL OR (p.resource, p.unit_column, p.owner_column, p.assignee_column, p.tenant_fk)
 			IS DISTINCT FROM (new.resource, new.unit_column, new.owner_column, new.assignee_column, new.tenant_fk))
@@ -222,23 +255,27 @@ DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
 	class pg_class;
 	attribute pg_attribute;
+	index_prefix text;
 	index_name name;
 	-- A partition that was protected before it was attached has a trigger of its
 	-- own; with another name on partitioned tables the two do not collide.
 	trigger_name name;
 BEGIN
 	SELECT * INTO class FROM pg_class WHERE oid = target;
-	SELECT * INTO attribute FROM pg_attribute WHERE attrelid = target AND attname = entry.tenant_column;
+	SELECT * INTO attribute FROM pg_attribute WHERE attrelid = target AND attname = coalesce(entry.tenant_column, entry.owner_column);
 	trigger_name := CASE class.relkind WHEN 'p' THEN 'intrex_auth_tenant_of_partitions' ELSE 'intrex_auth_tenant' END;
 
-	IF NOT attribute.attnotnull
+	-- A row without a tenant would be nobody's for ever; one without an owner is for
+	-- those who administer the table.
+	IF entry.tenant_column IS NOT NULL AND (NOT attribute.attnotnull
 		OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = target AND contype = 'n'
-			AND conkey = ARRAY[attribute.attnum] AND NOT convalidated)
+			AND conkey = ARRAY[attribute.attnum] AND NOT convalidated))
 	THEN
 		RETURN QUERY SELECT 'not null', format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', target, entry.tenant_column);
 	END IF;
 	IF NOT attribute.atthasdef THEN
-		RETURN QUERY SELECT 'default', format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT auth.tenant_id()', target, entry.tenant_column);
+		RETURN QUERY SELECT 'default', format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT auth.%s()', target, attribute.attname,
+			CASE WHEN entry.tenant_column IS NULL THEN 'uid' ELSE 'tenant_id' END);
 	END IF;
 
 	RETURN QUERY
@@ -256,26 +293,34 @@ BEGIN
 			AND conkey = ARRAY[attribute.attnum] AND confdeltype = 'c'
 		ORDER BY convalidated DESC, conname LIMIT 1
 	) found ON true
-	WHERE CASE
+	WHERE entry.tenant_column IS NOT NULL AND CASE
 		WHEN entry.tenant_fk THEN found.convalidated IS NOT TRUE
 		ELSE found.conname = 'intrex_auth_tenant' AND found.conparentid = 0
 		END;
 
-	IF NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-		WHERE i.indrelid = target AND i.indkey[0] = attribute.attnum AND i.indisvalid AND i.indpred IS NULL
-			AND m.amname IN ('btree', 'hash'))
-	THEN
-		index_name := 'intrex_auth_tenant_' || class.relname;
-		IF octet_length('intrex_auth_tenant_' || class.relname) > 63
+	-- The column that every policy compares; without tenants, each that one compares.
+	FOR attribute IN
+		SELECT a.* FROM pg_attribute a
+		WHERE a.attrelid = target AND a.attname = ANY (CASE WHEN entry.tenant_column IS NOT NULL THEN ARRAY[entry.tenant_column]
+				ELSE ARRAY[entry.owner_column, entry.assignee_column] END)
+			AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+				WHERE i.indrelid = target AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL
+					AND m.amname IN ('btree', 'hash'))
+		ORDER BY a.attname <> entry.owner_column
+	LOOP
+		index_prefix := format('intrex_auth_%s_', CASE attribute.attname WHEN entry.tenant_column THEN 'tenant'
+			WHEN entry.owner_column THEN 'owner' ELSE 'assignee' END);
+		index_name := index_prefix || class.relname;
+		IF octet_length(index_prefix || class.relname) > 63
 			OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = class.relnamespace AND c.relname = index_name)
 		THEN
-			index_name := 'intrex_auth_tenant_' || md5(format('%s.%s', class.relnamespace::regnamespace, class.relname));
+			index_name := index_prefix || md5(format('%s.%s', class.relnamespace::regnamespace, class.relname));
 		END IF;
-		RETURN QUERY SELECT 'index', format('CREATE INDEX %I ON %s (%I)', index_name, target, entry.tenant_column);
-	END IF;
+		RETURN QUERY SELECT 'index', format('CREATE INDEX %I ON %s (%I)', index_name, target, attribute.attname);
+	END LOOP;
 
 	-- A partition has the trigger of its parent, as a clone.
-	IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = target AND tgparentid <> 0
+	IF entry.tenant_column IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = target AND tgparentid <> 0
 		AND tgfoid = 'auth.tenant_immutable()'::regprocedure AND tgenabled IN ('O', 'A'))
 	THEN
 		RETURN QUERY
@@ -305,13 +350,13 @@ BEGIN
 	LEFT JOIN pg_trigger t ON t.tgrelid = target AND t.tgname = replace(trigger_name, 'tenant', 'columns') AND t.tgparentid = 0
 	CROSS JOIN LATERAL (VALUES
 		(1, format('DROP TRIGGER %I ON %s', coalesce(t.tgname, ''), target)),
-		(2, format('CREATE TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION auth.columns_guard(%L)',
-			replace(trigger_name, 'tenant', 'columns'), target, entry.resource))
+		(2, format('CREATE TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION auth.columns_guard(%L, %L)',
+			replace(trigger_name, 'tenant', 'columns'), target, entry.resource, entry.id))
 	) s (step, statement)
 	WHERE CASE s.step WHEN 1 THEN t.oid IS NOT NULL ELSE entry.resource IS NOT NULL END
 		AND (t.oid IS NULL OR entry.resource IS NULL
 			OR t.tgfoid <> 'auth.columns_guard()'::regprocedure OR t.tgtype <> 19 OR t.tgenabled NOT IN ('O', 'A')
-			OR t.tgargs <> convert_to(entry.resource, 'UTF8') || '\x00')
+			OR encode(t.tgargs, 'hex') <> encode(convert_to(entry.resource, 'UTF8'), 'hex') || '00' || encode(convert_to(entry.id::text, 'UTF8'), 'hex') || '00')
 		-- a partition has that of its parent, as a clone
 		AND NOT EXISTS (SELECT FROM pg_trigger i WHERE i.tgrelid = target AND i.tgparentid <> 0
 			AND i.tgfoid = 'auth.columns_guard()'::regprocedure AND i.tgenabled IN ('O', 'A'))
@@ -419,7 +464,7 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table %s was renamed meanwhile', statement);
 		END IF;
 	END IF;
-	PERFORM auth._protect_check(target, resource, tenant_column, ARRAY[unit_column, owner_column, assignee_column]);
+	PERFORM auth._protect_check(target, resource, tenant_column, unit_column, owner_column, assignee_column, tenant_fk);
 
 	-- All entries first: a step on the parent changes its children, too.
 	FOR relation IN SELECT auth._protect_tree(target) LOOP
@@ -449,6 +494,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.protect(regclass, text, name, name, name, name, boolean) IS
-'Isolates the tenants in a table, its partitions and inheritance children: foreign key to auth.tenants (unless tenant_fk => false), default, index, immutable tenant, forced row level security with one policy per command. Reports each step that it took, and warnings with the statements that help. Can be called again, for new partitions above all; an argument left out keeps what is registered. With a resource, each command is for those whom the permissions on it let, on the rows of their scope: unit_column holds the unit, owner_column the user that a row belongs to, assignee_column the user it is assigned to (without one, auth.assignments says so).';
+'Isolates the tenants in a table, its partitions and inheritance children: foreign key to auth.tenants (unless tenant_fk => false), default, index, immutable tenant, forced row level security with one policy per command. tenant_column => NULL is for a table without tenants, whose rows belong to users: it needs a resource and an owner_column, and the scopes assigned and own count. Reports each step that it took, and warnings with the statements that help. Can be called again, for new partitions above all; an argument left out keeps what is registered. With a resource, each command is for those whom the permissions on it let, on the rows of their scope: unit_column holds the unit, owner_column the user that a row belongs to, assignee_column the user it is assigned to (without one, auth.assignments says so).';
 REVOKE ALL ON FUNCTION auth.protect(regclass, text, name, name, name, name, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.protect(regclass, text, name, name, name, name, boolean) TO auth_admin;

@@ -19,7 +19,7 @@ DECLARE
 BEGIN
 	SELECT * INTO class FROM pg_class WHERE oid = target;
 	SELECT * INTO attribute FROM pg_attribute
-	WHERE attrelid = target AND attname = entry.tenant_column AND NOT attisdropped;
+	WHERE attrelid = target AND attname = coalesce(entry.tenant_column, entry.owner_column) AND NOT attisdropped;
 
 	-- Closed before it is opened: whoever reads in between sees too little.
 	RETURN QUERY
@@ -47,19 +47,19 @@ BEGIN
 	FROM pg_index i
 	JOIN pg_class c ON c.oid = i.indexrelid
 	JOIN pg_namespace n ON n.oid = c.relnamespace
-	WHERE i.indrelid = target AND starts_with(c.relname::text, 'intrex_auth_tenant_') AND NOT c.relispartition
+	WHERE i.indrelid = target AND c.relname::text ~ '^intrex_auth_(tenant|owner|assignee)_' AND NOT c.relispartition
 		AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid AND conrelid = target)
 	ORDER BY c.relname;
 
 	RETURN QUERY
 	SELECT 'default', format('ALTER TABLE ONLY %s ALTER COLUMN %I DROP DEFAULT', target, attribute.attname)
 	FROM pg_attrdef
-	WHERE adrelid = target AND adnum = attribute.attnum AND pg_get_expr(adbin, adrelid) = 'auth.tenant_id()'
+	WHERE adrelid = target AND adnum = attribute.attnum AND pg_get_expr(adbin, adrelid) IN ('auth.tenant_id()', 'auth.uid()')
 		AND NOT entry.had_default;
 	RETURN QUERY
 	SELECT 'not null', format('ALTER TABLE %s ALTER COLUMN %I %s NOT NULL', target, attribute.attname,
 		CASE WHEN entry.had_not_null THEN 'SET' ELSE 'DROP' END)
-	WHERE CASE
+	WHERE entry.tenant_column IS NOT NULL AND CASE
 		-- the parent's step took it from a partition that had its own
 		WHEN entry.had_not_null THEN NOT attribute.attnotnull
 		ELSE attribute.attnotnull

@@ -136,12 +136,13 @@ DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
 	class pg_class;
 	attribute pg_attribute;
+	ours CONSTANT text := CASE WHEN entry.tenant_column IS NULL THEN 'auth.uid()' ELSE 'auth.tenant_id()' END;
 	version CONSTANT int := current_setting('server_version_num');
 	leaky CONSTANT boolean := version < CASE version / 10000
 		WHEN 15 THEN 150020 WHEN 16 THEN 160016 WHEN 17 THEN 170012 WHEN 18 THEN 180007 ELSE 0 END;
 BEGIN
 	SELECT * INTO class FROM pg_class WHERE oid = target;
-	SELECT * INTO attribute FROM pg_attribute WHERE attrelid = target AND attname = entry.tenant_column;
+	SELECT * INTO attribute FROM pg_attribute WHERE attrelid = target AND attname = coalesce(entry.tenant_column, entry.owner_column);
 
 	RETURN QUERY
 	SELECT auth._protect_warning(
@@ -163,11 +164,11 @@ BEGIN
 	RETURN QUERY
 	SELECT auth._protect_warning(
 		format('column %I of %s has a default of its own', attribute.attname, target),
-		format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT auth.tenant_id()', target, attribute.attname))
+		format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT %s', target, attribute.attname, ours))
 	FROM pg_attrdef
-	WHERE adrelid = target AND adnum = attribute.attnum AND pg_get_expr(adbin, adrelid) <> 'auth.tenant_id()';
+	WHERE adrelid = target AND adnum = attribute.attnum AND pg_get_expr(adbin, adrelid) <> ours;
 
-	-- A key that holds a uuid is not guessed.
+	-- A key that holds a uuid is not guessed. Without tenants, a key is one of all users.
 	RETURN QUERY
 	SELECT auth._protect_warning(
 		format('unique index %I of %s leaves out the tenant: a refused insert tells that another tenant has the value', c.relname, target),
@@ -184,7 +185,7 @@ BEGIN
 	JOIN pg_class c ON c.oid = i.indexrelid
 	JOIN pg_am m ON m.oid = c.relam
 	LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.conrelid = target AND k.contype IN ('p', 'u')
-	WHERE i.indrelid = target AND i.indisunique AND NOT c.relispartition
+	WHERE entry.tenant_column IS NOT NULL AND i.indrelid = target AND i.indisunique AND NOT c.relispartition
 		AND NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) n
 			JOIN pg_attribute a ON a.attrelid = target AND a.attnum = i.indkey[n]
 			WHERE a.attnum = attribute.attnum OR a.atttypid = 'uuid'::regtype)
@@ -193,7 +194,7 @@ BEGIN
 	-- It evaluated the WHERE clause on a row before the policies were asked.
 	RETURN QUERY
 	SELECT auth._protect_warning(format(
-		'this PostgreSQL must be updated (CVE-2026-120154): ON CONFLICT DO UPDATE shows rows of other tenants in %s by its unique index %s',
+		'this PostgreSQL must be updated (CVE-2026-120154): ON CONFLICT DO UPDATE shows rows of others in %s by its unique index %s',
 		target, string_agg(i.indexrelid::regclass::text, ', ' ORDER BY i.indexrelid::regclass::text)))
 	FROM pg_index i
 	WHERE leaky AND i.indrelid = target AND i.indisunique
@@ -208,7 +209,7 @@ BEGIN
 		format('%s inherits from %s, which is not protected and shows its rows', target, i.inhparent::regclass),
 		format('SELECT * FROM auth.protect(%L, tenant_column => %L)', i.inhparent::regclass, entry.tenant_column))
 	FROM pg_inherits i
-	WHERE i.inhrelid = target AND i.inhparent NOT IN (SELECT relation FROM auth._protect_tenanted())
+	WHERE i.inhrelid = target AND (auth._protect_entry(i.inhparent)).id IS NULL
 	ORDER BY i.inhparent::regclass::text;
 
 	RETURN QUERY

@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION auth.resource_tables(text) TO anon, authenticated, aut
 CREATE OR REPLACE FUNCTION auth.action_condition(target regclass, action text) RETURNS text
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	RETURN (SELECT n.expression FROM auth._protect_narrowing(target, action) AS n);
+	RETURN (SELECT n.expression FROM auth._protect_condition(target, action) AS n);
 COMMENT ON FUNCTION auth.action_condition(regclass, text) IS 'what an action demands of a row of a protected table, as an expression';
 REVOKE ALL ON FUNCTION auth.action_condition(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.action_condition(regclass, text) TO anon, authenticated, auth_admin;
@@ -201,14 +201,14 @@ BEGIN
 	ELSIF key IS NULL THEN
 		PERFORM auth._fail('0A000', format('%s has no key of one uuid', target), 'Leave the row out to explain the table.');
 	END IF;
-	EXECUTE format('SELECT true, t.%I, %s, %s, %s, array_remove(ARRAY[t.%I, %s], NULL) FROM %s AS t WHERE t.%I OPERATOR(pg_catalog.=) $1',
-		entry.tenant_column, coalesce('t.' || quote_ident(entry.unit_column), 'NULL::uuid'),
+	EXECUTE format('SELECT true, %s, %s, %s, %s, array_remove(ARRAY[t.%I, %s], NULL) FROM %s AS t WHERE t.%I OPERATOR(pg_catalog.=) $1',
+		coalesce('t.' || quote_ident(entry.tenant_column), 'NULL::uuid'), coalesce('t.' || quote_ident(entry.unit_column), 'NULL::uuid'),
 		coalesce('t.' || quote_ident(entry.owner_column), 'NULL::uuid'), coalesce('t.' || quote_ident(entry.assignee_column), 'NULL::uuid'),
 		key, coalesce('t.' || quote_ident(entry.owner_column), 'NULL::uuid'), target, key)
 		INTO row_found, tenant_id, unit_id, owner_id, assignee_id, subjects USING row_id;
 	row_found := coalesce(row_found, false);
-	-- where a column says who is assigned, auth.assignments does not
-	IF entry.assignee_column IS NOT NULL THEN
+	-- where a column says who is assigned, auth.assignments does not; and they are of tenants
+	IF entry.assignee_column IS NOT NULL OR entry.tenant_column IS NULL THEN
 		subjects := '{}';
 	END IF;
 END
@@ -217,12 +217,13 @@ COMMENT ON FUNCTION auth.row_facts(regclass, uuid) IS 'tenant, unit, owner and a
 REVOKE ALL ON FUNCTION auth.row_facts(regclass, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.row_facts(regclass, uuid) TO auth_admin;
 
--- Is a row within a scope of a member? For the explanations only: policies decide.
+-- Is a row within a scope of a member, or of a user (tenant_id is NULL: in a table
+-- without tenants)? For the explanations only: policies decide.
 CREATE OR REPLACE FUNCTION auth.within_scope(scope text, user_id uuid, tenant_id uuid, unit_ids uuid[], row_unit uuid, row_owner uuid, row_assignee uuid, subjects uuid[]) RETURNS boolean
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN coalesce(CASE scope
-		WHEN 'tenant' THEN true
+		WHEN 'tenant' THEN tenant_id IS NOT NULL
 		WHEN 'unit' THEN row_unit = ANY (unit_ids)
 		WHEN 'assigned' THEN CASE WHEN row_assignee IS NOT NULL THEN row_assignee = user_id ELSE EXISTS (
 			SELECT FROM auth.assignments AS a

@@ -36,7 +36,7 @@ DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
 	obstacle text := auth.user_obstacle(user_id);
 	facts record;
-	member auth.memberships;
+	member record;
 	permission record;
 	within boolean;
 	spoken boolean := false;
@@ -63,9 +63,11 @@ BEGIN
 			RETURN NEXT;
 			RETURN;
 		END IF;
-		tenant_id := facts.tenant_id;
-		explanation := format('the row belongs to tenant %s', tenant_id);
-		RETURN NEXT;
+		IF entry.tenant_column IS NOT NULL THEN
+			tenant_id := facts.tenant_id;
+			explanation := format('the row belongs to tenant %s', tenant_id);
+			RETURN NEXT;
+		END IF;
 	END IF;
 	IF EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id AND u.is_super_admin) THEN
 		allowed := true;
@@ -74,11 +76,17 @@ BEGIN
 		RETURN;
 	END IF;
 
-	FOR member IN SELECT m.* FROM auth.memberships AS m
-		WHERE m.user_id = user_id AND (tenant_id IS NULL OR m.tenant_id = tenant_id) ORDER BY m.tenant_id
+	FOR member IN
+		SELECT m.role, m.tenant_id, m.unit_ids FROM auth.memberships AS m
+		WHERE m.user_id = user_id AND (tenant_id IS NULL OR m.tenant_id = tenant_id)
+		UNION ALL
+		SELECT r.name, NULL, '{}' FROM auth.roles AS r
+		WHERE r.kind = 'user' AND tenant_id IS NULL AND entry.tenant_column IS NULL
+		ORDER BY 2 NULLS FIRST
 	LOOP
 		spoken := true;
-		explanation := format('the user is %s of tenant %s', member.role, member.tenant_id);
+		explanation := coalesce(format('the user is %s of tenant ', member.role) || member.tenant_id,
+			format('the user is %s, as everybody is without a tenant', member.role));
 		RETURN NEXT;
 		IF entry.resource IS NULL THEN
 			allowed := true;
@@ -100,6 +108,11 @@ BEGIN
 			explanation := format('the role %s may %s %s, on %s', member.role, permission.granted_action, entry.resource,
 				auth.scope_words(permission.scope));
 			RETURN NEXT;
+			IF entry.tenant_column IS NULL AND permission.scope IN ('tenant', 'unit') THEN
+				explanation := 'the table has no tenants: none of its rows are of these';
+				RETURN NEXT;
+				EXIT;
+			END IF;
 			unmet := NULL;
 			FOREACH condition IN ARRAY permission.conditions LOOP
 				IF condition = 'aal2' THEN
@@ -123,7 +136,7 @@ BEGIN
 				RETURN NEXT;
 				EXIT;
 			END IF;
-			within := auth.within_scope(permission.scope, user_id, member.tenant_id, member.unit_ids,
+			within := auth.within_scope(permission.scope, user_id, CASE WHEN entry.tenant_column IS NOT NULL THEN member.tenant_id END, member.unit_ids,
 				facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects);
 			IF within THEN
 				allowed := true;
@@ -170,7 +183,13 @@ BEGIN
 	FROM auth.users AS u WHERE u.is_super_admin AND auth.user_obstacle(u.id) IS NULL
 	UNION ALL
 	SELECT u.id, u.email, m.role, p.scope, p.conditions
-	FROM auth.memberships AS m
+	FROM (
+		SELECT m.user_id, m.role, m.tenant_id, m.unit_ids FROM auth.memberships AS m
+		WHERE m.tenant_id = facts.tenant_id
+			OR entry.tenant_column IS NULL AND m.user_id IN (facts.owner_id, facts.assignee_id)
+		UNION ALL
+		SELECT DISTINCT o, r.name, NULL::uuid, '{}'::uuid[] FROM auth.roles AS r, unnest(ARRAY[facts.owner_id, facts.assignee_id]) AS o
+		WHERE r.kind = 'user' AND entry.tenant_column IS NULL) AS m
 	JOIN auth.users AS u ON u.id = m.user_id
 	CROSS JOIN LATERAL (
 		SELECT d.scope, d.conditions FROM auth.deciding_permissions(m.role, m.tenant_id, entry.resource, who_can.action) AS d
@@ -178,8 +197,8 @@ BEGIN
 		UNION ALL
 		SELECT 'tenant', '{}' WHERE entry.resource IS NULL
 		LIMIT 1) AS p
-	WHERE m.tenant_id = facts.tenant_id AND p.scope IS NOT NULL AND auth.user_obstacle(u.id) IS NULL
-		AND auth.within_scope(p.scope, u.id, m.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
+	WHERE p.scope IS NOT NULL AND auth.user_obstacle(u.id) IS NULL
+		AND auth.within_scope(p.scope, u.id, facts.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
 	ORDER BY 4, 2, 1;
 END
 $$;

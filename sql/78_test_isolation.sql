@@ -1,25 +1,25 @@
 -- sql/78_test_isolation.sql: tries every command across tenants, and takes it back.
 -- Depends on 70_protect.sql. For superusers: it becomes a member of a tenant.
 
--- The commands to try on a table: rows of others must not be met, and rows for
--- others must be refused.
-CREATE OR REPLACE FUNCTION auth._isolation_commands(target regclass, tenant_column name, own uuid, other uuid)
+-- The commands to try on a table: rows of other tenants (in a table without tenants:
+-- of other users) must not be met, and rows for them must be refused.
+CREATE OR REPLACE FUNCTION auth._isolation_commands(target regclass, isolating_column name, own uuid, other uuid)
 	RETURNS TABLE (command text, statement text, counts boolean, refused boolean)
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT c.command, format(c.template, target, tenant_column, quote_literal(own), quote_literal(other)), c.counts, c.refused
+	SELECT c.command, format(c.template, target, isolating_column, quote_literal(own), quote_literal(other)), c.counts, c.refused
 	FROM (VALUES
 		('SELECT', 'SELECT count(*) FROM %1$s WHERE %2$I IS DISTINCT FROM %3$s', true, false),
 		('SELECT by key', 'SELECT count(*) FROM %1$s WHERE %2$I = %4$s', true, false),
 		('COPY (its query)', 'SELECT count(*) FROM (SELECT t.*::text FROM %1$s AS t WHERE %2$I IS DISTINCT FROM %3$s) AS s', true, false),
 		('SELECT FOR UPDATE', 'SELECT count(*) FROM (SELECT FROM %1$s WHERE %2$I IS DISTINCT FROM %3$s FOR UPDATE) AS s', true, false),
 		('UPDATE of other rows', 'UPDATE %1$s SET %2$I = %2$I WHERE %2$I IS DISTINCT FROM %3$s', false, false),
-		('UPDATE to another tenant', 'UPDATE %1$s SET %2$I = %4$s', false, true),
+		('UPDATE to another', 'UPDATE %1$s SET %2$I = %4$s', false, true),
 		('DELETE', 'DELETE FROM %1$s WHERE %2$I IS DISTINCT FROM %3$s', false, false),
 		('INSERT', 'INSERT INTO %1$s (%2$I) VALUES (%4$s)', false, true),
-		('MERGE', 'MERGE INTO %1$s AS t USING (SELECT %4$s::uuid AS tenant) AS s ON t.%2$I = s.tenant WHEN MATCHED THEN DELETE', false, false),
-		('MERGE of a new row', 'MERGE INTO %1$s AS t USING (SELECT %4$s::uuid AS tenant) AS s ON false WHEN NOT MATCHED THEN INSERT (%2$I) VALUES (s.tenant)', false, true),
+		('MERGE', 'MERGE INTO %1$s AS t USING (SELECT %4$s::uuid AS other) AS s ON t.%2$I = s.other WHEN MATCHED THEN DELETE', false, false),
+		('MERGE of a new row', 'MERGE INTO %1$s AS t USING (SELECT %4$s::uuid AS other) AS s ON false WHEN NOT MATCHED THEN INSERT (%2$I) VALUES (s.other)', false, true),
 		('TRUNCATE', 'TRUNCATE %1$s', false, true)
 	) AS c (command, template, counts, refused)
 $$;
@@ -44,41 +44,54 @@ DECLARE
 	visitor CONSTANT uuid := gen_random_uuid();
 	session CONSTANT uuid := gen_random_uuid();
 	visitor_role CONSTANT text := 'visitor_' || left(replace(visitor::text, '-', ''), 16);
+	visitor_own_role CONSTANT text := visitor_role || '_own';
+	person uuid;
+	tenant uuid;
 	results jsonb := '[]';
 BEGIN
 	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'permission denied to test the isolation', HINT = 'Only superusers may.';
 	END IF;
 	BEGIN
-		-- a role that may do everything in its tenant, so that nothing but the tenant is in the way
-		INSERT INTO auth.roles (name, rank) VALUES (visitor_role, 0);
+		-- a role that may do everything in its tenant, so that nothing but the tenant is
+		-- in the way, and one that may do everything with its own
+		INSERT INTO auth.roles (name, rank) VALUES (visitor_role, 0), (visitor_own_role, 0);
 		INSERT INTO auth.role_permissions (role_id, resource, action, scope)
-			SELECT r.id, s.name, a, 'tenant' FROM auth.roles AS r, auth.resources AS s, unnest(s.actions) AS a WHERE r.name = visitor_role;
+			SELECT r.id, s.name, a, CASE r.name WHEN visitor_role THEN 'tenant' ELSE 'own' END
+			FROM auth.roles AS r, auth.resources AS s, unnest(s.actions) AS a WHERE r.name IN (visitor_role, visitor_own_role);
 		INSERT INTO auth.users (id, email) VALUES (visitor, visitor || '@isolation.test');
 		INSERT INTO auth.tenants (id, name) VALUES (visitor, 'isolation test'), (session, 'isolation test');
 		FOR entry IN
-			SELECT c.oid::regclass AS name, t.tenant_column
+			SELECT c.oid::regclass AS name, coalesce(t.tenant_column, t.owner_column) AS isolating_column, t.tenant_column IS NULL AS of_users
 			FROM auth.protected_tables AS t
 			JOIN pg_namespace AS n ON n.nspname = t.schema_name
 			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
 			WHERE relation IS NULL OR c.oid = relation
 			ORDER BY c.oid::regclass::text
 		LOOP
-			-- a tenant with rows if there is one, and another one
-			EXECUTE format('SELECT %1$I FROM %2$s LIMIT 1', entry.tenant_column, entry.name) INTO own;
-			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I <> $1 LIMIT 1', entry.tenant_column, entry.name) INTO other USING own;
+			-- a tenant, or a user, with rows if there is one, and another one
+			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I IS NOT NULL LIMIT 1', entry.isolating_column, entry.name) INTO own;
+			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I <> $1 LIMIT 1', entry.isolating_column, entry.name) INTO other USING own;
 			alone := other IS NULL;
 			own := coalesce(own, visitor);
 			other := coalesce(other, session);
-			INSERT INTO auth.memberships (tenant_id, user_id, role) VALUES (own, visitor, visitor_role) ON CONFLICT DO NOTHING;
+			person := CASE WHEN entry.of_users THEN own ELSE visitor END;
+			tenant := CASE WHEN entry.of_users THEN visitor ELSE own END;
+			IF entry.of_users THEN
+				INSERT INTO auth.users (id, email) VALUES (person, person || '@isolation.test') ON CONFLICT DO NOTHING;
+				UPDATE auth.users AS u SET banned_until = NULL WHERE u.id = person AND u.banned_until IS NOT NULL;
+			END IF;
+			DELETE FROM auth.memberships AS m WHERE (m.tenant_id, m.user_id) = (tenant, person);
+			INSERT INTO auth.memberships (tenant_id, user_id, role)
+				VALUES (tenant, person, CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END);
 			DELETE FROM auth.sessions WHERE id = session;
-			INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (session, visitor, own);
+			INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (session, person, tenant);
 			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO authenticated', entry.name);
 			EXECUTE format('GRANT USAGE ON SCHEMA %s TO authenticated', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = entry.name));
-			FOR try IN SELECT * FROM auth._isolation_commands(entry.name, entry.tenant_column, own, other) LOOP
+			FOR try IN SELECT * FROM auth._isolation_commands(entry.name, entry.isolating_column, own, other) LOOP
 				BEGIN
-					PERFORM auth.authenticate(auth.jwt_sign(jsonb_build_object('sub', visitor, 'session_id', session,
-						'tenant_id', own, 'role', 'authenticated')));
+					PERFORM auth.authenticate(auth.jwt_sign(jsonb_build_object('sub', person, 'session_id', session,
+						'tenant_id', tenant, 'role', 'authenticated')));
 					SET LOCAL ROLE authenticated;
 					IF try.counts THEN
 						EXECUTE try.statement INTO met;
@@ -103,7 +116,7 @@ BEGIN
 						WHEN met = 0 AND alone AND NOT try.refused THEN 'untested'
 						WHEN met = 0 AND try.command <> 'TRUNCATE' THEN 'ok'
 						ELSE 'LEAK' END,
-					'detail', CASE WHEN state IS NULL THEN format('%s rows%s', met, CASE WHEN alone AND NOT try.refused THEN ', and no other tenant has any' END) ELSE concat_ws(' ', state, message) END);
+					'detail', CASE WHEN state IS NULL THEN format('%s rows%s', met, CASE WHEN alone AND NOT try.refused THEN ', and no other has any' END) ELSE concat_ws(' ', state, message) END);
 			END LOOP;
 		END LOOP;
 		RAISE EXCEPTION USING ERRCODE = 'P9998';
@@ -115,5 +128,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.test_isolation(regclass) IS
-'Tries each command on each protected table across tenants, as a member who may do everything in his own, and takes all of it back: LEAK where a row of another tenant was met or made, untested where no other tenant has rows. Superusers only; triggers of the tables fire, and locks are held for its time.';
+'Tries each command on each protected table across tenants, as a member who may do everything in his own, and takes all of it back: LEAK where a row of another tenant was met or made, untested where no other tenant has rows. In a table without tenants it tries them across users. Superusers only; triggers of the tables fire, and locks are held for its time.';
 REVOKE ALL ON FUNCTION auth.test_isolation(regclass) FROM PUBLIC;

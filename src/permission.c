@@ -335,7 +335,8 @@ UpdateAction(const char *resource)
 }
 
 /*
- * SQL function: auth.columns_guard() returns trigger, argument: the resource
+ * SQL function: auth.columns_guard() returns trigger, arguments: the resource,
+ * and the id in auth.protected_tables, by which a renamed table is found
  *
  * BEFORE UPDATE FOR EACH ROW: who may update some columns only changes no other.
  */
@@ -349,7 +350,7 @@ intrex_auth_columns_guard(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		trigger->tg_trigger->tgnargs != 1)
+		trigger->tg_trigger->tgnargs != 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("auth.columns_guard() is a trigger function of auth.protect()")));

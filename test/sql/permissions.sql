@@ -114,7 +114,7 @@ SELECT throws_ok($$SELECT auth.permission_set('boss', 'notes', 'read', 'platform
 SELECT throws_ok($$SELECT auth.permission_remove('boss', 'papers', 'read')$$, 'P0002', 'the role has no such permission', 'a permission that is not there');
 SELECT throws_ok($$SELECT auth.resource_create('notes')$$, '23505', 'the resource exists already', 'a resource twice');
 SELECT throws_ok($$SELECT auth.resource_create('no-tes')$$, '22023', 'name of the resource is not valid', 'a name that is none');
-SELECT throws_ok($$SELECT auth.resource_create('x', '{}')$$, '22023', 'a resource has 1 to 100 actions', 'no actions');
+SELECT throws_ok($$SELECT auth.resource_create('x', '{}')$$, '22023', 'actions are not valid', 'no actions');
 SELECT throws_ok($$SELECT auth.resource_update('notes', ARRAY['create', 'update', 'delete', 'publish'])$$, '23503', 'permissions name the action "read"', 'an action that permissions name stays');
 
 -- policies

@@ -10,7 +10,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(17);
+SELECT plan(31);
 
 SELECT isnt_empty($$SELECT * FROM auth.use_preset('chalvien')$$, 'the preset is loaded');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
@@ -27,6 +27,24 @@ SELECT is(people.answer(who, format('SELECT auth.has_rank(%L)', role)), answer, 
 SELECT is(people.answer(who, format('SELECT auth.scope(%L, %L)', resource, action)), scope, format('%s, %s, %s: %s', who, resource, action, scope))
 	FROM (VALUES ('admin', 'orders', 'delete', 'platform'), ('admin', 'users', 'update', 'platform'), ('user', 'orders', 'read', 'own'), ('user', 'orders', 'create', 'own'),
 		('user', 'orders', 'delete', NULL), ('user', 'users', 'update', NULL)) AS v (who, resource, action, scope);
+
+-- GET /api/orders and its kin, on a table as the seed has it: a user's own orders, and
+-- no tenant
+CREATE TABLE public.orders (id uuid PRIMARY KEY, user_id uuid, total numeric);
+SELECT object FROM auth.protect('orders', 'orders', tenant_column => NULL, owner_column => 'user_id') \g /dev/null
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.orders TO anon, authenticated, auth_platform;
+INSERT INTO public.orders VALUES (people.id('his'), people.id('user'), 10), (people.id('other'), people.id('other'), 20);
+SELECT is(people.answer(who, query), answer, format('%s: %s', coalesce(nullif(who, ''), 'nobody'), query))
+	FROM (VALUES
+		('admin', 'SELECT sum(total) FROM public.orders', '30'), ('user', 'SELECT sum(total) FROM public.orders', '10'), ('', 'SELECT sum(total) FROM public.orders', NULL),
+		('user', format('INSERT INTO public.orders (id, total) VALUES (%L, 1)', people.id('new')), '1'),
+		('user', format('INSERT INTO public.orders VALUES (%L, %L, 1)', people.id('forged'), people.id('other')), '42501 new row violates row-level security policy for table "orders"'),
+		('', format('INSERT INTO public.orders (id, total) VALUES (%L, 1)', people.id('nobody')), '42501 new row violates row-level security policy for table "orders"'),
+		('admin', format('INSERT INTO public.orders VALUES (%L, %L, 1)', people.id('for another'), people.id('other')), '1'),
+		('user', 'UPDATE public.orders SET total = 2', '2'), ('admin', 'UPDATE public.orders SET total = 3', '4'), ('', 'UPDATE public.orders SET total = 4', '0'),
+		('user', 'DELETE FROM public.orders', '0'), ('', 'DELETE FROM public.orders', '0'), ('admin', 'DELETE FROM public.orders', '4')
+	) AS v (who, query, answer);
+SELECT is_empty($$SELECT * FROM auth.test_isolation('orders') WHERE verdict = 'LEAK'$$, 'and no command leaks');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -101,7 +101,7 @@ DROP POLICY hole ON shop."Order";
 CREATE POLICY hole ON shop."Order" TO authenticated USING (true);
 SELECT is(pg_temp.leaks(), 'COPY (its query), DELETE, INSERT, MERGE, MERGE of a new row, SELECT, SELECT FOR UPDATE, SELECT by key, UPDATE of other rows', 'for all; the trigger keeps rows where they are');
 ALTER TABLE shop."Order" DISABLE TRIGGER intrex_auth_tenant;
-SELECT matches(pg_temp.leaks(), 'UPDATE to another tenant', 'without the trigger, that too');
+SELECT matches(pg_temp.leaks(), 'UPDATE to another', 'without the trigger, that too');
 ALTER TABLE shop."Order" ENABLE TRIGGER intrex_auth_tenant;
 DROP POLICY hole ON shop."Order";
 ALTER TABLE shop."Order" DISABLE ROW LEVEL SECURITY;
