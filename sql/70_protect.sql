@@ -244,6 +244,30 @@ COMMENT ON FUNCTION auth._protect_registration(regclass, text, name, name, name,
 REVOKE ALL ON FUNCTION auth._protect_registration(regclass, text, name, name, name, name, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_registration(regclass, text, name, name, name, name, boolean) TO auth_admin;
 
+-- The columns besides the tenant that the policies of a table compare, if all of them
+-- are registered: an index that has them answers what the table itself need not be
+-- read for. The key of each row would make it as long as the table.
+CREATE OR REPLACE FUNCTION auth._protect_compared(target regclass)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.position)
+	FROM auth._protect_entry(target) p
+	JOIN auth.resources k ON k.name = p.resource
+	CROSS JOIN LATERAL (
+		SELECT v.name, min(v.position)
+		FROM (VALUES (1, 'unit', p.unit_column), (2, 'own', p.owner_column), (3, 'assigned', p.assignee_column)) v (position, scope, name)
+		WHERE v.name IS NOT NULL AND (k.scopes IS NULL OR v.scope = ANY (k.scopes))
+		GROUP BY v.name
+	) c (name, position)
+	WHERE p.assignee_column IS NOT NULL OR auth._protect_key(target) IS NULL OR 'assigned' <> ALL (k.scopes)
+$$;
+COMMENT ON FUNCTION auth._protect_compared(regclass) IS 'Internal: the columns that go into the index on the tenant';
+REVOKE ALL ON FUNCTION auth._protect_compared(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._protect_compared(regclass) TO auth_admin;
+
 -- What is missing on one table, as statements.
 CREATE OR REPLACE FUNCTION auth._protect_plan(target regclass)
 RETURNS TABLE (object text, statement text)
@@ -298,7 +322,7 @@ BEGIN
 		ELSE found.conname = 'intrex_auth_tenant' AND found.conparentid = 0
 		END;
 
-	-- The column that every policy compares; without tenants, each that one compares.
+	-- Begins with the column that every policy compares; without tenants, one for each.
 	FOR attribute IN
 		SELECT a.* FROM pg_attribute a
 		WHERE a.attrelid = target AND a.attname = ANY (CASE WHEN entry.tenant_column IS NOT NULL THEN ARRAY[entry.tenant_column]
@@ -316,7 +340,8 @@ BEGIN
 		THEN
 			index_name := index_prefix || md5(format('%s.%s', class.relnamespace::regnamespace, class.relname));
 		END IF;
-		RETURN QUERY SELECT 'index', format('CREATE INDEX %I ON %s (%I)', index_name, target, attribute.attname);
+		RETURN QUERY SELECT 'index', format('CREATE INDEX %I ON %s (%s)', index_name, target,
+			concat_ws(', ', quote_ident(attribute.attname), CASE attribute.attname WHEN entry.tenant_column THEN auth._protect_compared(target) END));
 	END LOOP;
 
 	-- A partition has the trigger of its parent, as a clone.

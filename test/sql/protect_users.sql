@@ -11,7 +11,7 @@ SET client_min_messages = error;
 
 BEGIN;
 \i :include
-SELECT plan(92);
+SELECT plan(97);
 
 SELECT * FROM auth.use_preset('chalvien') \g /dev/null
 SELECT people.add('boss', NULL, '', '{}', true) \g /dev/null
@@ -42,6 +42,12 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT string_agg(statement, E''\n'' ORDER BY statement) FROM auth.%s WHERE object = ''warning'' AND statement NOT LIKE ''%%CVE-%%''', call) INTO warnings;
 	RETURN warnings;
+END
+$$;
+
+CREATE FUNCTION pg_temp.made(name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE TABLE shop.%I (id uuid PRIMARY KEY, tenant_id uuid, unit_id uuid, user_id uuid, packer_id uuid)', name);
 END
 $$;
 
@@ -223,6 +229,13 @@ SELECT auth.resource_scopes_set('bills', '{own,unit}') \g /dev/null
 SELECT * FROM auth.protect('shop.bills') \g /dev/null
 SELECT is(pg_temp.steps($$protect('shop.bills')$$), NULL, 'a resource without the scope of the tenant');
 SELECT is(people.answer('pat', 'SELECT count(*) FROM shop.bills'), '1', 'has its narrower ones');
+
+-- the index on the tenant has what else the policies compare, if that is not the key
+SELECT is((SELECT substring(statement, 'shop.*') FROM auth.protect('shop.' || name, resource, owner_column => 'user_id', unit_column => 'unit_id', assignee_column => assignee) WHERE object = 'index'),
+		format('shop.%s (%s)', name, columns), 'the index of ' || name)
+	FROM (VALUES ('i1', NULL, NULL, 'tenant_id'), ('i2', 'orders', NULL, 'tenant_id'), ('i3', 'orders', 'packer_id', 'tenant_id, unit_id, user_id, packer_id'),
+		('i4', 'orders', 'user_id', 'tenant_id, unit_id, user_id'), ('i5', 'bills', NULL, 'tenant_id, unit_id, user_id')) AS v (name, resource, assignee, columns),
+	LATERAL (SELECT pg_temp.made(name)) AS made;
 
 -- a partition that comes later has the resource of its table
 CREATE TABLE shop.lines (day int, tenant_id uuid, user_id uuid) PARTITION BY RANGE (day);
