@@ -132,8 +132,7 @@ sub raw_answer
 
 		if ($type eq 'D')
 		{
-			my ($count, @rest) = unpack('n (N/a)*', $body);
-			$answer .= join('|', @rest) . "\n";
+			$answer .= join('|', unpack('n', $body) ? unpack('x2 (N/a)*', $body) : ()) . "\n";
 		}
 		elsif ($type eq 'E' || $type eq 'N')
 		{
