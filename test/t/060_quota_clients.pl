@@ -8,7 +8,9 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use Clients;
 use Guess;
+use Identities qw(raw_query);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -100,6 +102,54 @@ for my $level (@levels)
 		refused($node);
 	}
 }
+
+# Rounds near the limit: some think better of it, some of them in a savepoint.  What
+# others take back while one waits is his; nobody is refused for a place that is free.
+my $open = clients($node, $clients);
+my $token = $node->safe_psql('postgres', 'SELECT token FROM tokens WHERE n = 0');
+my $tenant = $node->safe_psql('postgres', q{SELECT id FROM auth.tenants WHERE name = 'tenant 0'});
+sub as_member
+{
+	my ($level, $statements) = @_;
+	return run_at($level, "SELECT FROM auth.authenticate('$token'); SET LOCAL ROLE authenticated; $statements");
+}
+sub used_and_there
+{
+	return raw_query($open->{gate}, "SELECT coalesce((SELECT used FROM auth.usage WHERE quota = 'posts' AND tenant_id = '$tenant'), 0), (SELECT count(*) FROM posts)");
+}
+for my $levels (map({ [$_] } @levels), \@levels)
+{
+	my $rounds = @$levels > 1 ? 8 : 20;
+	my (@wrong, @told);
+
+	for my $round (1 .. $rounds)
+	{
+		my $left = $round * 7 % $clients;
+		my $insert = 'INSERT INTO posts VALUES (DEFAULT, 1);';
+		my @ways = ($insert, "$insert SELECT pg_sleep(0.001); ROLLBACK;", $insert, "SAVEPOINT s; $insert ROLLBACK TO s; $insert");
+		my $gate = $round % 2 ? $Clients::GATE : '';
+
+		raw_query($open->{gate}, 'DELETE FROM auth.usage; TRUNCATE posts');
+		raw_query($open->{gate}, as_member('READ COMMITTED', "INSERT INTO posts SELECT '$tenant', 0 FROM generate_series(1, 100 - $left);"));
+		my @outcomes = map { outcome($_) || 'done' } race($open, [ map { as_member($levels->[ $_ % @$levels ], "$gate $ways[$_ % 4]") } 1 .. $clients ]);
+
+		# eight of them, or less, gave back what they had
+		my $taken = grep { $_ % 4 != 1 && $outcomes[ $_ - 1 ] eq 'done' } 1 .. $clients;
+		my $expected = $left < $clients * 3 / 4 ? $left : $clients * 3 / 4;
+		my $now = 100 - $left + $taken;
+		push @told, @outcomes;
+		push @wrong, "round $round: $taken of $left" if $taken != $expected;
+		push @wrong, "round $round: " . used_and_there() . ", not $now" if used_and_there() ne "$now|$now";
+		# and all that is left can be had, one by one
+		my @more = map { outcome(raw_query($open->{gate}, as_member('READ COMMITTED', $insert))) || 'done' } 0 .. 100 - $now;
+		raw_query($open->{gate}, 'ROLLBACK');
+		push @wrong, "round $round: then " . outcomes(@more) if grep({ $_ eq 'done' } @more) != 100 - $now || $more[-1] ne 'PT402';
+		push @wrong, "round $round: full at " . used_and_there() if used_and_there() ne '100|100';
+	}
+	is(join('; ', @wrong), '', join(' and ', @$levels) . ", $rounds rounds: what is used is there, and all of it can be used");
+	like(outcomes(@told), qr/^PT402: \d+, done: \d+$/, join(' and ', @$levels) . ", $rounds rounds: done or refused (" . outcomes(@told) . ')');
+}
+counts();
 is($node->safe_psql('postgres', q{SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'}), '0', 'there was no deadlock');
 
 # The month is that in which the transaction began, and one that is over takes
