@@ -131,6 +131,14 @@ int			setting_password_algorithm = PASSHASH_BCRYPT;
 int			setting_invitation_lifetime = 86400;
 
 /*
+ * How many invitations to one tenant can wait for an answer at a time.  It keeps
+ * whoever may invite from filling the table, and from sending letters to the
+ * world; a tenant that has as many cannot invite another address until some are
+ * accepted, are revoked or expire, whoever sent them.  0 lets nobody be invited.
+ */
+int			setting_max_pending_invitations = 200;
+
+/*
  * bcrypt cost of new hashes (2^cost rounds).  Each step doubles the time of a
  * login and of a guess.  Raising it rehashes at the next login of each user.
  * Below 10 is for tests.
@@ -389,6 +397,10 @@ SettingsInit(void)
 				  "Sets how long an invitation to a tenant can be accepted.",
 				  "From 1 minute to 30 days.",
 				  &setting_invitation_lifetime, 60, 30 * 86400, GUC_UNIT_S);
+	DefineInteger("intrex_auth.max_pending_invitations",
+				  "Sets how many invitations to a tenant can be pending.",
+				  "From 0 to 100000. Those that were accepted, were revoked or have expired do not count.",
+				  &setting_max_pending_invitations, 0, 100000, 0);
 	DefineInteger("intrex_auth.password_cost",
 				  "Sets the bcrypt cost of new password hashes.",
 				  "From 4 to 14; each step doubles the time. Below 10 is for tests.",

@@ -28,6 +28,7 @@ extern int	setting_refresh_reuse_grace;	/* seconds */
 
 /* members */
 extern int	setting_invitation_lifetime;	/* seconds */
+extern int	setting_max_pending_invitations;
 
 /* accounts */
 extern int	setting_password_algorithm; /* PassHashAlgorithm */

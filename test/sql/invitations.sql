@@ -12,7 +12,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(121);
+SELECT plan(135);
 
 -- The answer of an endpoint to somebody; status and code of a refusal.
 CREATE FUNCTION pg_temp.ask(who text, query text) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -164,6 +164,29 @@ SELECT is(pg_temp.accept('ivy', :'ivy2'), 'ok', 'and one who is');
 SET LOCAL intrex_auth.invitation_lifetime = '7d';
 SELECT is((i ->> 'expires_at')::timestamptz - (i ->> 'created_at')::timestamptz, interval '7 days', 'a lifetime of a week') FROM pg_temp.invite('own', 'later', 'CLIENT') AS i;
 SELECT throws_ok('SET LOCAL intrex_auth.invitation_lifetime = ''59s''', '22023', NULL, 'not less than a minute');
+
+-- as many as may wait for an answer: 'later' is one of them, what was answered is none
+SELECT is((SELECT count(*)::int FROM auth.invitations AS i WHERE i.tenant_id = people.id('team') AND auth._is_pending(i)), 1, 'one is pending');
+SELECT cmp_ok((SELECT count(*)::int FROM auth.invitations AS i WHERE i.tenant_id = people.id('team')), '>', 3, 'of several');
+SELECT is((SELECT setting || ' ' || context FROM pg_settings WHERE name = 'intrex_auth.max_pending_invitations'), '200 superuser', 'two hundred, unless a superuser says otherwise');
+SET LOCAL intrex_auth.max_pending_invitations = 3;
+SELECT is(pg_temp.call('own', format('invite(''new%s@x.example'', ''CLIENT'')', n)), answer, 'of three: ' || n + 1) FROM (VALUES (1, 'ok'), (2, 'ok'), (3, '409 too_many_invitations')) AS v (n, answer);
+SELECT is(pg_temp.ask('own', 'invite(''new3@x.example'', ''CLIENT'')') -> 'error', '{"message": "The tenant has as many pending invitations as it may", "status": 409,
+	"code": "too_many_invitations", "hint": "Revoke some, or wait until they are accepted or expire."}', 'what is answered');
+SELECT is((SELECT concat_ws(' ', event, outcome, code) FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'invite refused too_many_invitations', 'in the trail');
+SELECT is(pg_temp.would('own', 'invite(''New1@x.example'', ''EDITOR'')'), 'ok', 'one that takes the place of the last');
+SELECT is(pg_temp.would('sue', 'invite(''new3@x.example'', ''CLIENT'')'), '409 too_many_invitations', 'a platform administrator has no more');
+SELECT is(pg_temp.would('far', 'invite(''new3@x.example'', ''CLIENT'')'), 'ok', 'another tenant has its own');
+SAVEPOINT full_;
+UPDATE auth.invitations SET expires_at = clock_timestamp() WHERE email = 'new1@x.example';
+SELECT is(pg_temp.would('own', 'invite(''new3@x.example'', ''CLIENT'')'), 'ok', 'one that expired makes room');
+ROLLBACK TO full_;
+SELECT is(pg_temp.call('own', format('invite_revoke(%L)', (SELECT id FROM auth.invitations WHERE email = 'new1@x.example')))
+	|| ' ' || pg_temp.would('own', 'invite(''new3@x.example'', ''CLIENT'')'), 'ok ok', 'and one that was revoked');
+SET LOCAL intrex_auth.max_pending_invitations = 0;
+SELECT is(pg_temp.would('own', 'invite(''new1@x.example'', ''CLIENT'')'), '409 too_many_invitations', 'none at all');
+RESET intrex_auth.max_pending_invitations;
+
 UPDATE auth.invitations SET expires_at = now() - interval '31 days' WHERE id = (:'gus'::jsonb ->> 'id')::uuid;
 SELECT is(auth.cleanup() ->> 'invitations', '1', 'one that is long over is cleaned up');
 SELECT is(pg_temp.accept('gus', :'gus'), '404 invitation_not_found', 'and unknown then');

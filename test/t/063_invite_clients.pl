@@ -68,7 +68,7 @@ my $open = clients($node, $clients);
 	for my $level (@levels)
 	{
 		my $rounds = 20;
-		my (@told, @wrong);
+		my (@told, @wrong, @full);
 
 		for my $round (1 .. $rounds)
 		{
@@ -87,6 +87,20 @@ my $open = clients($node, $clients);
 			raw_query($open->{gate}, "SELECT auth.member_remove('$tenant', '$invited')");
 		}
 		is(join('; ', @wrong), '', "$level, $rounds rounds: exactly one of $clients is told that he is a member, and he is, each time");
+
+		# all invite somebody else at once: as many as may get in
+		for my $round (1 .. 5)
+		{
+			my $gate = $round % 2 ? $Clients::GATE : '';
+			my @outcomes = map { outcome($_) } race($open, [ map { run_at($level, "SELECT FROM auth.authenticate('$token{-1}'); SET LOCAL intrex_auth.max_pending_invitations = 5;
+				SELECT count(*) FROM auth.invitations; $gate
+				SELECT coalesce(a #>> '{error,code}', 'done') FROM (SELECT auth_api.invite('guest$_\@example.com', 'editor')) AS c (a);") } 1 .. $clients ]);
+			my $full = outcomes(grep { $_ ne '40001' } @outcomes);
+
+			push @full, "round $round: $full" if $level eq 'SERIALIZABLE' ? $full !~ /^done: [1-5](, too_many_invitations: \d+)?$/ : $full ne 'done: 5, too_many_invitations: ' . ($clients - 5);
+			raw_query($open->{gate}, q{DELETE FROM auth.invitations WHERE email LIKE 'guest%'});
+		}
+		is(join('; ', @full), '', "$level: of five places for $clients invitations five are taken");
 		like(outcomes(@told), $level eq 'SERIALIZABLE' ? qr/^(40001: \d+, )?done: $rounds(, invitation_used: \d+)?$/
 			: qr/^done: $rounds, invitation_used: @{[ $rounds * ($clients - 1) ]}$/, "$level, $rounds rounds: the others that it was used (" . outcomes(@told) . ')');
 	}
