@@ -196,18 +196,31 @@ COMMENT ON FUNCTION auth._demand_role_row(text, uuid) IS 'a role of all tenants 
 REVOKE ALL ON FUNCTION auth._demand_role_row(text, uuid) FROM PUBLIC;
 
 -- A tenant's role of the same name as a role of all tenants would change what
--- members have without a word; so there is none.
-CREATE OR REPLACE FUNCTION auth.role_create(name text, rank integer, tenant_id uuid DEFAULT NULL, grants text[] DEFAULT NULL, description text DEFAULT NULL) RETURNS uuid
+-- members have without a word; so there is none.  Nor does a role that owns tenants
+-- take them from those who own them by name: they get it.
+CREATE OR REPLACE FUNCTION auth.role_create(name text, rank integer, tenant_id uuid DEFAULT NULL, grants text[] DEFAULT NULL, description text DEFAULT NULL,
+		is_owner boolean DEFAULT false) RETURNS uuid
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 #variable_conflict use_variable
 DECLARE
 	role_id uuid;
+	owning text;
 BEGIN
 	PERFORM auth._demand_role(name);
 	IF rank IS NULL OR rank NOT BETWEEN 0 AND 1000 THEN
 		PERFORM auth._fail('22023', 'rank must be from 0 to 1000');
+	END IF;
+	IF is_owner IS NULL THEN
+		PERFORM auth._fail('22023', 'is_owner must be true or false');
+	END IF;
+	IF is_owner AND tenant_id IS NOT NULL THEN
+		PERFORM auth._fail('22023', 'a role of one tenant cannot be that of owners', 'The role that owns tenants is the same in all.');
+	END IF;
+	IF is_owner THEN
+		-- an old snapshot would miss some of those who own by name
+		PERFORM auth._demand_read_committed();
 	END IF;
 	IF tenant_id IS NOT NULL THEN
 		PERFORM auth._demand_tenant(tenant_id);
@@ -219,15 +232,31 @@ BEGIN
 		PERFORM auth._fail('23505', 'a role of this name exists already',
 			CASE WHEN tenant_id IS NULL THEN 'All tenants, or one of them, have it.' END);
 	END IF;
-	INSERT INTO auth.roles (name, rank, tenant_id, grants, description)
-		VALUES (name, rank, tenant_id, grants, description) RETURNING id INTO role_id;
-	PERFORM auth._audit_admin('role_create', NULL, tenant_id, jsonb_build_object('role', name, 'rank', rank));
+	IF is_owner THEN
+		SELECT r.name INTO owning FROM auth.roles AS r WHERE r.is_owner;
+		IF FOUND THEN
+			PERFORM auth._fail('23505', 'there is a role that owns tenants already', format('It is "%s".', owning));
+		END IF;
+		SELECT r.name INTO owning FROM auth.roles AS r
+			WHERE r.kind = 'member' AND r.rank > role_create.rank ORDER BY r.rank DESC, r.name LIMIT 1;
+		IF FOUND THEN
+			PERFORM auth._fail('22023', 'the role that owns tenants must rank as high as any', format('"%s" ranks higher, and owners could not change who has it.', owning));
+		END IF;
+		LOCK TABLE auth.memberships IN SHARE ROW EXCLUSIVE MODE;
+	END IF;
+	PERFORM auth._audit_admin('role_create', NULL, tenant_id, jsonb_build_object('role', name, 'rank', rank)
+		|| CASE WHEN is_owner THEN '{"is_owner": true}'::jsonb ELSE '{}' END);
+	INSERT INTO auth.roles (name, rank, tenant_id, grants, description, is_owner)
+		VALUES (name, rank, tenant_id, grants, description, is_owner) RETURNING id INTO role_id;
+	IF is_owner THEN
+		UPDATE auth.memberships AS m SET role = role_create.name WHERE lower(m.role) = 'owner' AND m.role <> role_create.name;
+	END IF;
 	RETURN role_id;
 END
 $$;
-COMMENT ON FUNCTION auth.role_create(text, integer, uuid, text[], text) IS 'adds a role for all tenants, or for one; returns its id';
-REVOKE ALL ON FUNCTION auth.role_create(text, integer, uuid, text[], text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth.role_create(text, integer, uuid, text[], text) TO auth_admin;
+COMMENT ON FUNCTION auth.role_create(text, integer, uuid, text[], text, boolean) IS 'adds a role for all tenants, or for one; returns its id. With is_owner the role that owns tenants, of which there is one: those who own theirs by the name owner get it';
+REVOKE ALL ON FUNCTION auth.role_create(text, integer, uuid, text[], text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.role_create(text, integer, uuid, text[], text, boolean) TO auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.role_delete(name text, tenant_id uuid DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql VOLATILE

@@ -152,6 +152,8 @@ BEGIN
 	IF preset IS NULL OR NOT EXISTS (SELECT FROM auth._preset_roles(preset)) THEN
 		PERFORM auth._fail('22023', 'there is no such preset', 'The presets are intrex, neonpro, unipulse and chalvien.');
 	END IF;
+	-- an old snapshot would miss some of those who own by name
+	PERFORM auth._demand_read_committed();
 	LOCK TABLE auth.presets, auth.roles, auth.resources, auth.memberships IN SHARE ROW EXCLUSIVE MODE;
 	SELECT p.name INTO used FROM auth.presets AS p;
 	IF FOUND THEN
@@ -161,6 +163,9 @@ BEGIN
 	-- names that are there already would be given another meaning without a word
 	SELECT string_agg(t.name, ', ' ORDER BY t.name) INTO taken FROM (
 		SELECT 'role ' || r.name FROM auth.roles AS r JOIN auth._preset_roles(preset) AS p ON p.name = r.name
+		UNION ALL
+		SELECT 'role ' || r.name || ', which owns tenants' FROM auth.roles AS r JOIN auth._preset_roles(preset) AS p ON p.is_owner AND p.name <> r.name
+			WHERE r.is_owner
 		UNION ALL
 		SELECT 'resource ' || r.name FROM auth.resources AS r JOIN auth._preset_resources(preset) AS p ON p.name = r.name) AS t (name);
 	IF taken IS NOT NULL THEN

@@ -306,3 +306,50 @@ SELECT is(auth._owner_role(), 'owner', 'has no roles of members: names');
 SELECT is(auth._role_known(gen_random_uuid(), 'anything'), true, 'any');
 SELECT * FROM finish();
 ROLLBACK;
+
+-- A role of one's own that owns tenants
+BEGIN;
+SELECT plan(22);
+\i :include
+SELECT people.add('olga', 'owner') \g /dev/null
+SELECT people.add('otto', 'Owner', 'south') \g /dev/null
+SELECT people.add('adam', 'admin') \g /dev/null
+SELECT auth.role_create('worker', 30) \g /dev/null
+SELECT auth.role_create('head', 50, people.id('south')) \g /dev/null
+SELECT throws_ok(statement, state, message, name) FROM (VALUES
+	('one of a tenant', format('SELECT auth.role_create(''chief'', 100, %L, is_owner => true)', people.id('north')), '22023', 'a role of one tenant cannot be that of owners'),
+	('neither true nor false', 'SELECT auth.role_create(''chief'', 100, is_owner => NULL)', '22023', 'is_owner must be true or false'),
+	('one below a role of all', 'SELECT auth.role_create(''chief'', 29, is_owner => true)', '22023', 'the role that owns tenants must rank as high as any'),
+	('one below a role of a tenant', 'SELECT auth.role_create(''chief'', 49, is_owner => true)', '22023', 'the role that owns tenants must rank as high as any'),
+	('one whose name is taken', 'SELECT auth.role_create(''worker'', 100, is_owner => true)', '23505', 'a role of this name exists already')) AS v (name, statement, state, message);
+SELECT is(auth._is_owner('owner'), true, 'until then those who are called so own');
+SET ROLE auth_admin;
+SELECT auth.role_create('chief', 50, is_owner => true, description => 'The one who decides') \g /dev/null
+RESET ROLE;
+SELECT is(auth._owner_role(), 'chief', 'who creates a tenant is its chief');
+SELECT is(auth._is_owner('owner'), false, 'the name is one as any other');
+SELECT is((SELECT string_agg(m.role, ' ' ORDER BY m.user_id = people.id('olga'), m.user_id = people.id('otto')) FROM auth.memberships AS m WHERE m.user_id IN (people.id('olga'), people.id('otto'), people.id('adam'))),
+	'admin chief chief', 'who owned a tenant by name owns it as chief, whatever the name was written like');
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT is((SELECT count(*)::int FROM auth.tenants AS t WHERE NOT auth._has_owner(t.id, NULL)), 0, 'no tenant is without');
+SET CONSTRAINTS ALL DEFERRED;
+SELECT is((SELECT concat_ws(' ', event, details - 'as_role' - 'by_role') FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'role_create {"rank": 50, "role": "chief", "is_owner": true}', 'in the trail');
+SELECT throws_ok('SELECT auth.role_create(''boss'', 100, is_owner => true)', '23505', 'there is a role that owns tenants already', 'a second one');
+SELECT throws_ok('SELECT * FROM auth.use_preset(''neonpro'')', '42710', 'these exist already: role chief, which owns tenants', 'nor by a preset that has one');
+SELECT isnt_empty('SELECT * FROM auth.use_preset(''chalvien'')', 'one that has none');
+SELECT is(people.answer('olga', format('SELECT auth_api.member_role(%L, ''chief'') ->> ''role''', people.id('adam'))), 'chief', 'a chief makes a chief');
+SELECT is(people.answer('olga', format('SELECT auth_api.member_role(%L, ''worker'') ->> ''role''', people.id('adam'))), 'worker', 'and unmakes one');
+SELECT is(people.answer('adam', format('SELECT auth_api.member_role(%L, ''chief'') #>> ''{error,code}''', people.id('adam'))), 'insufficient_permissions', 'others do not');
+SELECT is(people.answer('olga', 'SELECT auth_api.leave_tenant() #>> ''{error,code}'''), 'last_owner', 'the last one cannot leave');
+SELECT throws_ok('SELECT auth.role_delete(''chief'')', '23503', '2 members have this role', 'nor can the role be deleted');
+SELECT is((SELECT concat_ws(' ', kind, tenant_id, description) FROM auth.roles WHERE is_owner), 'member The one who decides', 'it is a role of all tenants');
+SELECT is(has_function_privilege(r, 'auth.role_create(text, integer, uuid, text[], text, boolean)', 'EXECUTE'), r = 'auth_admin', r) FROM unnest(ARRAY['authenticated', 'auth_admin']) AS r;
+SELECT * FROM finish();
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT plan(3);
+SELECT throws_ok('SELECT auth.role_create(''chief'', 100, is_owner => true)', '55000', 'this needs a transaction at READ COMMITTED', 'an old snapshot would miss owners');
+SELECT throws_ok('SELECT * FROM auth.use_preset(''neonpro'')', '55000', 'this needs a transaction at READ COMMITTED', 'of a preset, too');
+SELECT lives_ok('SELECT auth.role_create(''chief'', 100)', 'an ordinary role misses nobody');
+SELECT * FROM finish();
+ROLLBACK;
