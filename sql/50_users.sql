@@ -350,9 +350,10 @@ BEGIN
 	DELETE FROM auth.memberships AS m WHERE m.user_id = target.id;
 	BEGIN
 		PERFORM auth._erase('users', target.id);
-	EXCEPTION WHEN foreign_key_violation THEN
+	-- from 18 on a RESTRICT is the second
+	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;
-		PERFORM auth._fail('23503', 'the user is still referred to', format('Look at table "%s".', table_name));
+		PERFORM auth._fail('23503', 'the user is still referred to', CASE WHEN table_name <> '' THEN format('Look at table "%s".', table_name) END);
 	END;
 	PERFORM auth._make_durable();
 END

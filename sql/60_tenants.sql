@@ -234,9 +234,10 @@ BEGIN
 	DELETE FROM auth.memberships AS m WHERE m.tenant_id = tenant_delete.tenant_id;
 	BEGIN
 		PERFORM auth._erase('tenants', tenant_delete.tenant_id);
-	EXCEPTION WHEN foreign_key_violation THEN
+	-- from 18 on a RESTRICT is the second
+	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;
-		PERFORM auth._fail('23503', 'the tenant is still referred to', format('Look at table "%s".', table_name));
+		PERFORM auth._fail('23503', 'the tenant is still referred to', CASE WHEN table_name <> '' THEN format('Look at table "%s".', table_name) END);
 	END;
 	PERFORM auth._make_durable();
 END
@@ -323,9 +324,10 @@ BEGIN
 		WHERE m.tenant_id = tenant AND unit_id = ANY (m.unit_ids);
 	BEGIN
 		PERFORM auth._erase('units', unit_id);
-	EXCEPTION WHEN foreign_key_violation THEN
+	-- from 18 on a RESTRICT is the second
+	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;
-		PERFORM auth._fail('23503', 'the unit is still referred to', format('Look at table "%s".', table_name));
+		PERFORM auth._fail('23503', 'the unit is still referred to', CASE WHEN table_name <> '' THEN format('Look at table "%s".', table_name) END);
 	END;
 	PERFORM auth._make_durable();
 END

@@ -183,7 +183,8 @@ DECLARE
 BEGIN
 	PERFORM auth._audit_admin('plan_delete', details => jsonb_build_object('plan', plan.name));
 	DELETE FROM auth.plans AS p WHERE p.name = plan.name;
-EXCEPTION WHEN foreign_key_violation THEN
+-- from 18 on a RESTRICT is the second
+EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 	PERFORM auth._fail('23503', 'tenants are subscribed to this plan', 'auth.subscription_set() moves a tenant to another plan.');
 END
 $$;
@@ -220,7 +221,8 @@ DECLARE
 BEGIN
 	PERFORM auth._audit_admin('feature_delete', details => jsonb_build_object('feature', feature.name));
 	DELETE FROM auth.features AS f WHERE f.name = feature.name;
-EXCEPTION WHEN foreign_key_violation THEN
+-- from 18 on a RESTRICT is the second
+EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 	PERFORM auth._fail('23503', 'this feature has been used', 'auth.plan_feature_unset() takes it out of a plan.');
 END
 $$;

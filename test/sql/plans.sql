@@ -9,7 +9,7 @@ BEGIN;
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set include :abs_srcdir '/include/plans.psql'
 \i :include
-SELECT plan(109);
+SELECT plan(111);
 
 -- administration
 SELECT is(pg_temp.admin('auth.plan_create(''free'', ''for a start'')'), '', 'a plan');
@@ -170,6 +170,15 @@ SELECT is(pg_temp.say('auth_api.subscription() #>> ''{error,code}''') || coalesc
 
 -- what goes, and what it takes along
 SELECT is(pg_temp.admin('auth.plan_delete(''pro'')'), '23503 | tenants are subscribed to this plan', 'a plan with subscribers stays');
+-- what a RESTRICT of the application raises from 18 on, at any version
+SAVEPOINT restrict_;
+CREATE FUNCTION pg_temp.restrict_() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = 'no', DETAIL = 'row image'; END $$;
+CREATE TRIGGER restrict_ BEFORE DELETE ON auth.plans FOR EACH ROW EXECUTE FUNCTION pg_temp.restrict_();
+CREATE TRIGGER restrict_ BEFORE DELETE ON auth.features FOR EACH ROW EXECUTE FUNCTION pg_temp.restrict_();
+SELECT auth.plan_create('referred'), auth.feature_create('referred') \g /dev/null
+SELECT is(pg_temp.admin('auth.plan_delete(''referred'')'), '23503 | tenants are subscribed to this plan', 'one that another table refers to');
+SELECT is(pg_temp.admin('auth.feature_delete(''referred'')'), '23503 | this feature has been used', 'and such a feature');
+ROLLBACK TO restrict_;
 SELECT is(pg_temp.admin('auth.plan_delete(''basic'')') || pg_temp.admin('auth.plan_delete(''basic'')'), 'P0002 | plan not found', 'one without goes');
 SELECT is(pg_temp.admin('auth.feature_delete(''ai_suggestions'')'), '', 'a feature goes');
 SELECT is_empty($$ SELECT FROM auth.plan_features WHERE feature = 'ai_suggestions' $$, 'out of every plan');

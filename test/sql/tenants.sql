@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(102);
+SELECT plan(106);
 
 -- What a role gets: the answer, or SQLSTATE and message; DETAIL must not be there.
 CREATE FUNCTION pg_temp.attempt(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -174,6 +174,22 @@ SELECT is((SELECT count(*)::integer FROM doomed, LATERAL (SELECT tenant_id FROM 
 CREATE TABLE public.regress_notes (tenant_id uuid REFERENCES auth.tenants, secret text);
 INSERT INTO public.regress_notes VALUES (pg_temp.t('Deux'), 'row image');
 SELECT is(pg_temp.admin($$ SELECT auth.tenant_delete(pg_temp.t('Deux')) $$), '23503 | the tenant is still referred to', 'a foreign key of the application');
+DELETE FROM public.regress_notes;
+CREATE TABLE public.regress_kept (tenant_id uuid REFERENCES auth.tenants ON DELETE RESTRICT, unit_id uuid REFERENCES auth.units ON DELETE RESTRICT, secret text);
+INSERT INTO public.regress_kept VALUES (pg_temp.t('Deux'), NULL, 'row image');
+SELECT is(pg_temp.admin($$ SELECT auth.tenant_delete(pg_temp.t('Deux')) $$), '23503 | the tenant is still referred to', 'one that restricts, with nothing but its name');
+DELETE FROM public.regress_kept;
+SELECT auth.unit_create(pg_temp.t('Deux'), 'kept') AS kept \gset
+INSERT INTO public.regress_kept VALUES (NULL, :'kept', 'row image');
+SELECT is(pg_temp.admin(format('SELECT auth.unit_delete(%L)', :'kept')), '23503 | the unit is still referred to', 'of a unit, too');
+DELETE FROM public.regress_kept;
+-- what a RESTRICT raises from 18 on, at any version
+CREATE TABLE public.regress_watched (tenant_id uuid REFERENCES auth.tenants ON DELETE CASCADE, unit_id uuid REFERENCES auth.units ON DELETE CASCADE, secret text);
+CREATE FUNCTION public.regress_restrict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = 'no', DETAIL = OLD.secret; END $$;
+CREATE TRIGGER restrict BEFORE DELETE ON public.regress_watched FOR EACH ROW EXECUTE FUNCTION public.regress_restrict();
+INSERT INTO public.regress_watched VALUES (pg_temp.t('Deux'), :'kept', 'row image');
+SELECT is(pg_temp.admin($$ SELECT auth.tenant_delete(pg_temp.t('Deux')) $$), '23503 | the tenant is still referred to', 'nor is anything else of 23001 told');
+SELECT is(pg_temp.admin(format('SELECT auth.unit_delete(%L)', :'kept')), '23503 | the unit is still referred to', 'of a unit neither');
 
 -- the trail
 SELECT is((SELECT string_agg(DISTINCT event, ' ') FROM auth.audit_log WHERE details ->> 'as_role' = 'auth_admin'),

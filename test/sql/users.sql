@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 SET LOCAL intrex_auth.password_cost = 4;
-SELECT plan(121);
+SELECT plan(123);
 
 -- What a role gets: the answer, or SQLSTATE, message and hint; DETAIL must not be there.
 CREATE FUNCTION pg_temp.attempt(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -194,6 +194,17 @@ SELECT is((SELECT count(*)::integer FROM auth.users WHERE email = 'ann@example.c
 CREATE TABLE public.regress_notes (author uuid REFERENCES auth.users, secret text);
 INSERT INTO public.regress_notes VALUES (pg_temp.id('root@example.com'), 'row image');
 SELECT is(pg_temp.admin(format('SELECT auth.user_delete(%L)', pg_temp.id('root@example.com'))), '23503 | the user is still referred to', 'is named, its row is not');
+SELECT auth.user_create('kept@example.com') \g /dev/null
+CREATE TABLE public.regress_kept (author uuid REFERENCES auth.users ON DELETE RESTRICT, secret text);
+INSERT INTO public.regress_kept VALUES (pg_temp.id('kept@example.com'), 'row image');
+SELECT is(pg_temp.admin(format('SELECT auth.user_delete(%L)', pg_temp.id('kept@example.com'))), '23503 | the user is still referred to', 'one that restricts, too, with nothing but its name');
+-- what a RESTRICT raises from 18 on, at any version
+CREATE TABLE public.regress_watched (author uuid REFERENCES auth.users ON DELETE CASCADE, secret text);
+CREATE FUNCTION public.regress_restrict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = 'no', DETAIL = OLD.secret; END $$;
+CREATE TRIGGER restrict BEFORE DELETE ON public.regress_watched FOR EACH ROW EXECUTE FUNCTION public.regress_restrict();
+DELETE FROM public.regress_kept;
+INSERT INTO public.regress_watched VALUES (pg_temp.id('kept@example.com'), 'row image');
+SELECT is(pg_temp.admin(format('SELECT auth.user_delete(%L)', pg_temp.id('kept@example.com'))), '23503 | the user is still referred to', 'nor is anything else of 23001 told');
 
 -- the trail
 SELECT is((SELECT string_agg(event, ' ' ORDER BY event) FROM (SELECT DISTINCT event FROM auth.audit_log WHERE details ->> 'as_role' = 'auth_admin') AS a),
