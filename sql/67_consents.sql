@@ -132,16 +132,30 @@ $$;
 COMMENT ON FUNCTION auth._consent_in_force(uuid, text) IS 'whether the latest word of a user on a purpose was a consent; raises 22023 when there is no such purpose';
 REVOKE ALL ON FUNCTION auth._consent_in_force(uuid, text) FROM PUBLIC;
 
--- The one place of this rule: oneself, members of the tenant that the token is
--- for, and for platform administrators everybody.
+-- The one place of this rule: oneself; whose rows the caller may read, as his
+-- widest permission to read goes; and for platform administrators everybody.  Where
+-- nothing is told apart, as there are no resources, all members read all rows.
 CREATE OR REPLACE FUNCTION auth._sees_consents_of(user_id uuid) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+DECLARE
+	units uuid[];
+	scopes text[];
 BEGIN
-	RETURN coalesce(user_id = auth.uid(), false)
-		OR EXISTS (SELECT FROM auth.memberships AS m WHERE m.tenant_id = auth.tenant_id() AND m.user_id = _sees_consents_of.user_id)
-		OR auth.is_super_admin();
+	IF user_id = auth.uid() OR auth.is_super_admin() THEN
+		RETURN true;
+	END IF;
+	SELECT m.unit_ids INTO units FROM auth.memberships AS m WHERE m.tenant_id = auth.tenant_id() AND m.user_id = _sees_consents_of.user_id;
+	IF NOT FOUND THEN
+		RETURN false;
+	ELSIF NOT EXISTS (SELECT FROM auth.resources) THEN
+		RETURN true;
+	END IF;
+	scopes := ARRAY(SELECT auth.scope(r.name, 'read') FROM auth.resources AS r WHERE 'read' = ANY (r.actions));
+	RETURN coalesce('tenant' = ANY (scopes), false)
+		OR coalesce('unit' = ANY (scopes) AND units && auth.unit_ids(), false)
+		OR coalesce('assigned' = ANY (scopes) AND user_id = ANY (auth.assigned_ids()), false);
 END
 $$;
 COMMENT ON FUNCTION auth._sees_consents_of(uuid) IS 'whether the caller may learn what a user has consented to';
@@ -161,7 +175,7 @@ BEGIN
 	RETURN false;
 END
 $$;
-COMMENT ON FUNCTION auth.has_consent(text, uuid) IS 'whether a user, by default the caller, has consented to a purpose and not withdrawn it; of a user outside the caller''s tenant always false. In a policy: USING ((SELECT auth.has_consent(''ai_interaction'')))';
+COMMENT ON FUNCTION auth.has_consent(text, uuid) IS 'whether a user, by default the caller, has consented to a purpose and not withdrawn it; of a user whose rows the caller may not read always false. In a policy: USING ((SELECT auth.has_consent(''ai_interaction'')))';
 REVOKE ALL ON FUNCTION auth.has_consent(text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.has_consent(text, uuid) TO anon, authenticated, auth_admin;
 

@@ -118,7 +118,7 @@ BEGIN
 				IF condition = 'aal2' THEN
 					explanation := 'on condition of a second factor in the session';
 					RETURN NEXT;
-				ELSIF condition LIKE 'consent:%' AND NOT auth.has_consent(substr(condition, 9), user_id) THEN
+				ELSIF condition LIKE 'consent:%' AND NOT auth.has_lgpd_consent(user_id, substr(condition, 9)) THEN
 					unmet := format('the user has not consented to %s', substr(condition, 9));
 				ELSIF condition LIKE 'feature:%' THEN
 					explanation := format('on condition that the plan of the tenant has %s', substr(condition, 9));

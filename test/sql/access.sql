@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(89);
+SELECT plan(91);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -109,6 +109,12 @@ SELECT is(pg_temp.why('max', 'read', '4'), E'false\nthere is no such row, or you
 SELECT auth.user_ban(people.id('max')) \g /dev/null
 SELECT is(pg_temp.why('max', 'read', '1'), E'false\nthe user is banned', 'why the banned may not');
 SELECT auth.user_unban(people.id('max')) \g /dev/null
+SAVEPOINT consented;
+SELECT auth.permission_set('author', 'notes', 'read', 'own', ARRAY['consent:ai_interaction']) \g /dev/null
+SELECT is(pg_temp.why('ann', 'read', '1'), E'false\nthe row belongs to tenant north\nthe user is author of tenant north\nthe role author may read notes, on his own rows\nthe user has not consented to ai_interaction', 'which consent ann has not given');
+SELECT auth.consent_record(people.id('ann'), 'ai_interaction', true) \g /dev/null
+SELECT is(pg_temp.why('ann', 'read', '1'), E'true\nthe row belongs to tenant north\nthe user is author of tenant north\nthe role author may read notes, on his own rows\nthe row is one of them: allowed', 'and when she has, to an administrator without a token');
+ROLLBACK TO consented;
 SELECT throws_ok($$SELECT * FROM auth.explain_access(people.id('max'), 'reed', 'people.notes')$$, '42704', 'there is no action "reed" on resource "notes"', 'a typing error');
 SELECT is((SELECT explanation FROM auth.explain_access(people.id('max'), 'read', 'pg_class')), 'pg_class is not protected: privileges and its own policies decide', 'a table that is not protected');
 

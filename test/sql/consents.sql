@@ -10,7 +10,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(98);
+SELECT plan(112);
 
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob', 'eve', 'root']) AS n \g /dev/null
 UPDATE auth.users SET is_super_admin = true WHERE id = pg_temp.u('root');
@@ -188,6 +188,37 @@ SELECT is(pg_temp.trail(), 'consent_record success bob@accounts.example', 'it is
 SELECT is(pg_temp.admin(format('auth.consent_record(%s)', arguments)), expected, 'refused: ' || expected) FROM (VALUES
 	('NULL, ''data_retention'', true', 'P0002 user not found'), (format('%L, ''nothing'', true', pg_temp.u('bob')), '22023 unknown purpose of a consent'),
 	(format('%L, ''data_retention'', NULL', pg_temp.u('bob')), '22023 granted is required')) AS a (arguments, expected);
+
+-- with permissions: of those whose rows the caller may read.  Ann and Bob are in North
+SELECT pg_temp.nobody() \g /dev/null
+DELETE FROM auth.consents;
+SELECT auth.consent_record(pg_temp.u('ann'), 'ai_interaction', true), auth.consent_record(pg_temp.u('bob'), 'ai_interaction', true), auth.consent_record(pg_temp.u('eve'), 'ai_interaction', true) \g /dev/null
+SELECT count(*) AS loaded FROM auth.use_preset('neonpro') \gset
+SELECT auth.resource_create('letters'), auth.role_create('courier', 5), auth.permission_set('courier', 'letters', 'read', 'unit') \g /dev/null
+SELECT auth.role_create('gate', 4), auth.permission_set('gate', 'letters', 'create', 'tenant') \g /dev/null
+CREATE FUNCTION pg_temp.sees(role text, units text DEFAULT '{}', his_units text DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('intrex_auth.token', '', true);
+	UPDATE auth.memberships SET role = 'patient', unit_ids = his_units::uuid[] WHERE tenant_id = pg_temp.t('north') AND user_id = pg_temp.u('ann');
+	UPDATE auth.memberships SET role = sees.role, unit_ids = units::uuid[] WHERE tenant_id = pg_temp.t('north') AND user_id = pg_temp.u('bob');
+	PERFORM pg_temp.as_user(current_setting('consent_test.bob'));
+	RETURN concat_ws(' ', CASE WHEN pg_temp.has('ai_interaction')::boolean THEN 'own' END, CASE WHEN pg_temp.has('ai_interaction', 'ann')::boolean THEN 'Ann' END,
+		CASE WHEN pg_temp.has('ai_interaction', 'eve')::boolean THEN 'Eve' END);
+END
+$$;
+SELECT set_config('consent_test.bob', :'bob'::jsonb ->> 'access_token', true) \g /dev/null
+SELECT is(pg_temp.sees(role), seen, role || ': ' || seen) FROM (VALUES ('clinic_admin', 'own Ann'), ('clinic_manager', 'own Ann'), ('staff', 'own Ann'),
+	('professional', 'own'), ('patient', 'own'), ('gate', 'own'), ('courier', 'own')) AS v (role, seen);
+SELECT is(pg_temp.sees('courier', '{00000000-0000-4000-8000-000000000001}', '{00000000-0000-4000-8000-000000000002}'), 'own', 'of another unit');
+SELECT is(pg_temp.sees('courier', '{00000000-0000-4000-8000-000000000001}', '{00000000-0000-4000-8000-000000000002,00000000-0000-4000-8000-000000000001}'), 'own Ann', 'of his unit');
+SELECT pg_temp.nobody(), auth.assignment_add(pg_temp.t('north'), pg_temp.u('bob'), pg_temp.u('ann')) \g /dev/null
+SELECT is(pg_temp.sees('professional'), 'own Ann', 'a professional, of a patient whom he is assigned to');
+SELECT is(pg_temp.sees('patient'), 'own', 'which helps no other');
+SELECT pg_temp.nobody(), auth.assignment_add(pg_temp.t('north'), pg_temp.u('bob'), pg_temp.u('ann'), now() - interval '1 s') \g /dev/null
+SELECT is(pg_temp.sees('professional'), 'own', 'nor when it has ended');
+SELECT pg_temp.nobody(), auth.permission_deny('staff', 'patient_data', 'read'), auth.permission_deny('staff', r, 'read') FROM unnest(ARRAY['agent_sessions', 'agent_messages', 'agent_context']) AS r \g /dev/null
+SELECT is(pg_temp.sees('staff'), 'own', 'who is denied to read anything');
+SELECT is(pg_temp.as_user(:'root'::jsonb ->> 'access_token') || ' ' || pg_temp.has('ai_interaction', 'eve') || pg_temp.has('ai_interaction', 'ann'), 'root@accounts.example truetrue', 'a platform administrator sees all');
 
 SELECT * FROM finish();
 ROLLBACK;
