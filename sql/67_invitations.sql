@@ -53,11 +53,11 @@ $$;
 COMMENT ON FUNCTION auth._may_revoke(auth.invitations, text, text, uuid[]) IS 'whether the caller may revoke an invitation to his tenant';
 REVOKE ALL ON FUNCTION auth._may_revoke(auth.invitations, text, text, uuid[]) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth._invitations_full(tenant_id uuid, email text) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth._invitation_fits(tenant_id uuid, email text) RETURNS boolean
 	LANGUAGE c VOLATILE
-	AS 'MODULE_PATHNAME', 'intrex_auth_invitations_full';
-COMMENT ON FUNCTION auth._invitations_full(uuid, text) IS 'whether a tenant has as many pending invitations as it may, besides those of an address; lock the tenant first';
-REVOKE ALL ON FUNCTION auth._invitations_full(uuid, text) FROM PUBLIC;
+	AS 'MODULE_PATHNAME', 'intrex_auth_invitation_fits';
+COMMENT ON FUNCTION auth._invitation_fits(uuid, text) IS 'whether a tenant may have another pending invitation, to this address, whose last one it replaces; lock the tenant first';
+REVOKE ALL ON FUNCTION auth._invitation_fits(uuid, text) FROM PUBLIC;
 
 -- One address has one invitation to a tenant: a new one takes the place of the last.
 CREATE OR REPLACE FUNCTION auth_api.invite(email text, role text, unit_ids uuid[] DEFAULT '{}') RETURNS jsonb
@@ -96,7 +96,7 @@ BEGIN
 	IF EXISTS (SELECT FROM auth.users AS u JOIN auth.memberships AS m ON m.user_id = u.id WHERE u.email = address AND m.tenant_id = me.tenant) THEN
 		RETURN auth._refuse('invite', 409, 'already_a_member', 'Already a member of this tenant');
 	END IF;
-	IF auth._invitations_full(me.tenant, address) THEN
+	IF NOT auth._invitation_fits(me.tenant, address) THEN
 		RETURN jsonb_set(auth._refuse('invite', 409, 'too_many_invitations', 'The tenant has as many pending invitations as it may'),
 			'{error,hint}', to_jsonb('Revoke some, or wait until they are accepted or expire.'::text));
 	END IF;

@@ -23,7 +23,7 @@
 #include "compat.h"
 #include "settings.h"
 
-SQL_FUNCTION(intrex_auth_invitations_full);
+SQL_FUNCTION(intrex_auth_invitation_fits);
 
 /* columns of auth.invitations, and the first of auth.invitation_answers */
 enum
@@ -51,13 +51,13 @@ IsAnswered(Relation answers, Oid index, Datum id)
 }
 
 /*
- * SQL function: auth._invitations_full(tenant_id uuid, email text) returns boolean
+ * SQL function: auth._invitation_fits(tenant_id uuid, email text) returns boolean
  *
- * Whether as many invitations as may are pending, besides those of the address,
- * whose place a new one takes.
+ * Whether another invitation may be pending, to this address: a new one takes the
+ * place of the last.
  */
 Datum
-intrex_auth_invitations_full(PG_FUNCTION_ARGS)
+intrex_auth_invitation_fits(PG_FUNCTION_ARGS)
 {
 	Oid			namespace = get_namespace_oid("auth", false);
 	Oid			by_answer = get_relname_relid("invitation_answers_pkey", namespace);
@@ -70,7 +70,7 @@ intrex_auth_invitations_full(PG_FUNCTION_ARGS)
 	HeapTuple	row;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_BOOL(true);
+		PG_RETURN_BOOL(false);
 	table = table_open(get_relname_relid("invitations", namespace), AccessShareLock);
 	answers = table_open(get_relname_relid("invitation_answers", namespace), AccessShareLock);
 	ScanKeyInit(&key, INVITATION_TENANT, BTEqualStrategyNumber, F_UUID_EQ, PG_GETARG_DATUM(0));
@@ -92,5 +92,5 @@ intrex_auth_invitations_full(PG_FUNCTION_ARGS)
 	systable_endscan(scan);
 	table_close(answers, AccessShareLock);
 	table_close(table, AccessShareLock);
-	PG_RETURN_BOOL(pending >= setting_max_pending_invitations);
+	PG_RETURN_BOOL(pending < setting_max_pending_invitations);
 }
