@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION auth.key_uses(kid text) RETURNS TABLE (source text, s
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	start bytea := '\x01'::bytea || set_byte('\x00', 0, octet_length(kid)) || convert_to(kid, 'UTF8');
+	start bytea := E'\\x01'::bytea || set_byte(E'\\x00', 0, octet_length(kid)) || convert_to(kid, 'UTF8');
 	found_column record;
 BEGIN
 	-- the privilege is that of auth.keys(), which nobody was granted

@@ -49,17 +49,42 @@ my $story = q(
 	SELECT auth.authenticate(:'token');
 );
 
-# what the story prints, and the SQLSTATE that ends it
+# what administrators do, in a backend that has compiled nothing yet; erasing demands the isolation level
+my $administration = q(
+	BEGIN ISOLATION LEVEL READ COMMITTED;
+	CREATE TABLE public.drafts (id int, tenant_id uuid, owner_id uuid, text text);
+	SELECT pg_catalog.count(*) > 5 FROM auth.protect('public.drafts', owner_column => 'owner_id');
+	SELECT pg_catalog.count(*) FROM auth.key_uses('nothing');
+	SELECT auth.user_create('cy@example.com') AS cy \gset
+	INSERT INTO public.drafts SELECT 1, t.id, :'cy', 'a draft' FROM auth.tenants AS t LIMIT 1;
+	SELECT auth.tenant_create('Westgate', :'cy') AS west \gset
+	SELECT pg_catalog.jsonb_object_keys(pg_catalog.jsonb_extract_path(auth.export_user(:'cy'), 'tables'));
+	SELECT auth.feature_create('drafts', true), auth.plan_create('basic', NULL, true), auth.plan_feature_set('basic', 'drafts', 3);
+	SELECT auth.subscription_set(:'west', 'basic', 'trialing', '2100-01-31 12:00 UTC');
+	SELECT auth.usage_set(:'west', 'drafts', 2);
+	SELECT pg_catalog.count(*) FROM auth.usage AS u WHERE u.used OPERATOR(pg_catalog.=) 2
+		AND u.period_start OPERATOR(pg_catalog.=) pg_catalog.date_trunc('month', pg_catalog.timezone('UTC', pg_catalog.now()));
+	SELECT auth.consent_record(:'cy', 'data_processing', true);
+	SELECT auth.member_add(:'west', (SELECT u.id FROM auth.users AS u WHERE u.email OPERATOR(pg_catalog.=) 'bo@example.com'), 'owner');
+	SELECT pg_catalog.jsonb_extract_path_text(auth.user_erase(:'cy', anonymize => true), 'tables');
+	SELECT pg_catalog.count(*) FROM public.drafts AS d WHERE d.owner_id IS NULL;
+	ROLLBACK;
+);
+
+# what a story prints, and the SQLSTATE that ends it
 sub told_with
 {
-	my ($options) = @_;
+	my ($options, $told, @user) = @_;
 	local $ENV{PGOPTIONS} = $options;
-	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY sqlstate\n$story", extra_params => [ '-U', 'app' ], on_error_stop => 0);
+	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY sqlstate\n$told", extra_params => \@user, on_error_stop => 0);
 	return "$out\n$err" =~ s/^psql:<stdin>:\d+: //mgr;
 }
 
-my $expected = told_with('');
+my @app = ($story, '-U', 'app');
+my $expected = told_with('', @app);
 is($expected, join("\n", '"invalid_credentials"', 900, 43, 'bo@example.com', 1, 'bo@example.com', 'f', '', "ERROR:  28000"), 'the story');
+my $administered = told_with('', $administration);
+is($administered, join("\n", 't', 0, 'public.drafts', '||', '', '', 1, '', '', '{"public.drafts": {"cleared": 1}}', 1, ''), 'the administration');
 
 for my $setting (
 	'standard_conforming_strings=off',
@@ -89,7 +114,10 @@ for my $setting (
 	'array_nulls=off',
 	'client_min_messages=error')
 {
-	my $told = told_with(join(' ', map { "-c $_" } split(/(?<!\\) /, $setting)));
+	my $options = join(' ', map { "-c $_" } split(/(?<!\\) /, $setting));
+	my $told = told_with($options, @app);
+
+	is(told_with($options, $administration), $administered, "$setting: the same for administrators");
 
 	if ($setting =~ /row_security=off/)
 	{
@@ -101,7 +129,7 @@ for my $setting (
 }
 
 # read-only: nothing is checked that cannot be counted
-my $read_only = told_with('-c default_transaction_read_only=on');
+my $read_only = told_with('-c default_transaction_read_only=on', @app);
 like($read_only, qr/^ERROR:  25006/m, 'read-only: a clean refusal');
 unlike($read_only, qr/invalid_credentials/, 'read-only: no guess is answered');
 
