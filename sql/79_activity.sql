@@ -50,7 +50,9 @@ BEGIN
 		FROM (
 			SELECT a.id, row_number() OVER (ORDER BY a.id DESC) AS position, jsonb_build_object(
 				'id', a.id, 'at', a.at, 'event', a.event, 'outcome', a.outcome, 'code', a.code, 'user_id', a.user_id,
-				'identifier', a.identifier, 'address', a.address, 'details', a.details) AS entry
+				'identifier', a.identifier, 'address', a.address,
+				-- how administrators connect is theirs
+				'details', CASE WHEN scope = 'platform' THEN a.details ELSE a.details - ARRAY['by_role', 'as_role'] END) AS entry
 			FROM auth.audit_log AS a
 			WHERE CASE scope
 					WHEN 'platform' THEN true

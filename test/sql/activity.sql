@@ -10,7 +10,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(23);
+SELECT plan(26);
 
 SELECT people.add('boss', 'OWNER') \g /dev/null
 SELECT people.add('clerk', 'clerk') \g /dev/null
@@ -51,6 +51,12 @@ SELECT is(people.answer('hq', 'SELECT count(*) FROM auth.audit_log'), '42501 per
 SELECT auth.member_update(people.id('north'), people.id('east'), 'operator') \g /dev/null
 SELECT is(pg_temp.sees('east'), 'own: east member_update', 'a role that was lost');
 DELETE FROM auth.audit_log WHERE event = 'member_update';
+
+-- what an administrator did is told, but not how he connected
+SELECT auth.user_verify_email(people.id('east')) \g /dev/null
+SELECT is(people.answer(who, $$SELECT auth_api.activity('user_verify_email') #> '{activity,0,details}' ? 'by_role'$$), answer, 'how an administrator connected: ' || who)
+	FROM (VALUES ('east', 'false'), ('hq', NULL), ('sue', 'true')) AS v (who, answer);
+DELETE FROM auth.audit_log WHERE event = 'user_verify_email';
 
 -- pages and arguments
 SELECT is(pg_temp.sees('hq', $$'east'$$), 'tenant: east', 'one event');
