@@ -99,18 +99,23 @@ COMMENT ON FUNCTION auth.member_update(uuid, uuid, text, uuid[]) IS 'changes rol
 REVOKE ALL ON FUNCTION auth.member_update(uuid, uuid, text, uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.member_update(uuid, uuid, text, uuid[]) TO auth_admin;
 
--- What he was assigned to goes as well: who comes back begins anew.
+-- What he was assigned to goes as well, and so does an invitation to his address
+-- that is still open: who comes back begins anew, by the will of who invites him then.
 CREATE OR REPLACE FUNCTION auth._membership_end(tenant_id uuid, user_id uuid) RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM auth._invitation_answer(i.id, 'revoked')
+		FROM auth.invitations AS i
+		JOIN auth.users AS u ON u.email = i.email
+		WHERE i.tenant_id = _membership_end.tenant_id AND u.id = _membership_end.user_id AND auth._is_pending(i);
 	DELETE FROM auth.assignments AS a WHERE a.tenant_id = _membership_end.tenant_id AND a.user_id = _membership_end.user_id;
 	DELETE FROM auth.memberships AS m WHERE m.tenant_id = _membership_end.tenant_id AND m.user_id = _membership_end.user_id;
 	PERFORM auth._make_durable();
 END
 $$;
-COMMENT ON FUNCTION auth._membership_end(uuid, uuid) IS 'ends a membership with its assignments; survives a crash; lock the tenant first';
+COMMENT ON FUNCTION auth._membership_end(uuid, uuid) IS 'ends a membership with its assignments, and revokes what invites the same person; survives a crash; lock the tenant first';
 REVOKE ALL ON FUNCTION auth._membership_end(uuid, uuid) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.member_remove(tenant_id uuid, user_id uuid) RETURNS void

@@ -12,7 +12,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(135);
+SELECT plan(140);
 
 -- The answer of an endpoint to somebody; status and code of a refusal.
 CREATE FUNCTION pg_temp.ask(who text, query text) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -141,6 +141,21 @@ SELECT is(pg_temp.after(format('DELETE FROM auth.memberships WHERE user_id = %L'
 SELECT is(pg_temp.ask('own', 'invites()') ->> 'invites', '[]', 'it is pending no more');
 SELECT is(pg_temp.call('own', format('invite_revoke(%L)', :'gus'::jsonb ->> 'id')), '404 invitation_not_found', 'nor to be revoked');
 SELECT is(pg_temp.ask('gus', format('switch_tenant(%L)', people.id('team'))) #>> '{user,role}', 'EDITOR', 'he goes there');
+
+-- who is removed, or leaves, does not come back by an invitation that was open
+SELECT people.add('pat', NULL, '') \g /dev/null
+SELECT pg_temp.invite('adm', 'pat', 'EDITOR') AS pat \gset
+SELECT auth.member_add(people.id('team'), people.id('pat'), 'CLIENT') \g /dev/null
+UPDATE auth.sessions SET tenant_id = people.id('team') WHERE id = people.id('pat session');
+CREATE FUNCTION pg_temp.elsewhere() RETURNS void LANGUAGE sql AS $$ UPDATE auth.sessions SET tenant_id = NULL WHERE id = people.id('pat session') $$;
+SELECT is(pg_temp.after(statement || '; SELECT pg_temp.elsewhere()', 'pat', :'pat'), '403 invitation_revoked', what) FROM (VALUES
+	('SELECT auth.member_remove(people.id(''team''), people.id(''pat''))', 'removed by an administrator'),
+	('SELECT pg_temp.call(''adm'', format(''member_remove(%L)'', people.id(''pat'')))', 'by a member'),
+	('SELECT pg_temp.call(''pat'', ''leave_tenant()'')', 'by himself')) AS v (statement, what);
+SELECT is(pg_temp.after('SELECT auth.member_remove(people.id(''team''), people.id(''edi''))', 'pat', :'pat'), '409 already_a_member', 'invitations of others stay');
+UPDATE auth.invitations SET tenant_id = people.id('elsewhere'), invited_by = people.id('far'), role = 'CLIENT' WHERE id = (:'pat'::jsonb ->> 'id')::uuid;
+SELECT is(pg_temp.after('SELECT auth.member_remove(people.id(''team''), people.id(''pat'')); SELECT pg_temp.elsewhere()', 'pat', :'pat'), 'ok', 'and so do those to other tenants');
+DELETE FROM auth.invitations WHERE id = (:'pat'::jsonb ->> 'id')::uuid;
 
 -- revoking and inviting again
 SELECT pg_temp.invite('own', 'hal', 'ADMIN') AS hal \gset
