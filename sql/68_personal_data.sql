@@ -66,28 +66,28 @@ COMMENT ON FUNCTION auth._column_names(oid, smallint[]) IS 'names of columns by 
 REVOKE ALL ON FUNCTION auth._column_names(oid, smallint[]) FROM PUBLIC;
 
 -- Keys of partitions come with those of their parents.
-CREATE OR REPLACE FUNCTION auth._references_to(parent oid) RETURNS TABLE (relation regclass, columns name[], parent_columns name[], on_delete "char")
+CREATE OR REPLACE FUNCTION auth._references_to(parent oid) RETURNS TABLE (relation regclass, columns name[], parent_columns name[], on_delete "char", is_comparable boolean)
 	LANGUAGE sql STABLE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT k.conrelid::regclass, auth._column_names(k.conrelid, k.conkey), auth._column_names(k.confrelid, k.confkey), k.confdeltype
+	SELECT k.conrelid::regclass, auth._column_names(k.conrelid, k.conkey), auth._column_names(k.confrelid, k.confkey), k.confdeltype,
+		-- src/personal.c finds rows by columns of built-in types
+		NOT EXISTS (
+			SELECT FROM unnest(k.conkey) AS n (attnum)
+			JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = n.attnum
+			JOIN pg_type AS t ON t.oid = a.atttypid
+			WHERE t.oid >= 16384 AND (t.typtype <> 'd' OR t.typbasetype >= 16384))
 	FROM pg_constraint AS k
 	JOIN pg_class AS c ON c.oid = k.conrelid
 	WHERE k.contype = 'f' AND k.confrelid = parent AND k.conparentid = 0
 		AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
 		AND c.relnamespace NOT IN ('auth'::regnamespace, 'auth_api'::regnamespace, 'pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-		-- src/personal.c finds rows by columns of built-in types
-		AND NOT EXISTS (
-			SELECT FROM unnest(k.conkey) AS n (attnum)
-			JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = n.attnum
-			JOIN pg_type AS t ON t.oid = a.atttypid
-			WHERE t.oid >= 16384 AND (t.typtype <> 'd' OR t.typbasetype >= 16384))
 	ORDER BY k.conrelid::regclass::text, k.conname
 $$;
-COMMENT ON FUNCTION auth._references_to(oid) IS 'foreign keys of application tables to a table';
+COMMENT ON FUNCTION auth._references_to(oid) IS 'foreign keys of application tables to a table, and whether rows can be found by them';
 REVOKE ALL ON FUNCTION auth._references_to(oid) FROM PUBLIC;
 
--- The entry alone is not believed: auth_admin writes that table.  The trigger of
+-- The entry alone is not believed: auth_admin writes that table.  A trigger of
 -- auth.protect, which bears the id of the entry, is there by the owner's will.
 CREATE OR REPLACE FUNCTION auth._protected_columns() RETURNS TABLE (relation regclass, column_name name, is_owner boolean)
 	LANGUAGE sql STABLE ROWS 10
@@ -102,8 +102,9 @@ CREATE OR REPLACE FUNCTION auth._protected_columns() RETURNS TABLE (relation reg
 		AND a.attnum > 0 AND NOT a.attisdropped
 	WHERE EXISTS (
 		SELECT FROM pg_trigger AS t
-		WHERE t.tgrelid = c.oid AND t.tgfoid = 'auth.tenant_immutable()'::regprocedure
-			AND left(encode(t.tgargs, 'escape'), 36) = p.id::text)
+		WHERE t.tgrelid = c.oid AND t.tgfoid IN ('auth.tenant_immutable()'::regprocedure, 'auth.columns_guard()'::regprocedure)
+			-- the last argument, and the NUL after it
+			AND left(right(encode(t.tgargs, 'escape'), 40), 36) = p.id::text)
 	ORDER BY c.oid::regclass::text, v.is_owner DESC
 $$;
 COMMENT ON FUNCTION auth._protected_columns() IS 'columns of protected tables that name the owner or the assignee of a row';
@@ -129,7 +130,7 @@ REVOKE ALL ON FUNCTION auth._keys_of(uuid, name, name, name[]) FROM PUBLIC;
 
 -- on_delete as in pg_constraint; NULL: a registered column without a foreign key.
 CREATE OR REPLACE FUNCTION auth._user_references(user_id uuid)
-	RETURNS TABLE (relation regclass, columns name[], keys jsonb, on_delete "char", is_assignee boolean, is_clearable boolean)
+	RETURNS TABLE (relation regclass, columns name[], keys jsonb, on_delete "char", is_assignee boolean, is_clearable boolean, is_comparable boolean)
 	LANGUAGE sql STABLE ROWS 10
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -137,22 +138,23 @@ CREATE OR REPLACE FUNCTION auth._user_references(user_id uuid)
 		SELECT p.relation, p.column_name, bool_or(p.is_owner) AS is_owner FROM auth._protected_columns() AS p GROUP BY 1, 2
 	), keyed AS MATERIALIZED (
 		SELECT r.relation, r.columns, auth._keys_of(_user_references.user_id, t.table_name, t.user_column, r.parent_columns) AS keys,
-			r.on_delete, t.table_name
+			r.on_delete, r.is_comparable, t.table_name
 		FROM auth._personal_tables() AS t
 		CROSS JOIN LATERAL auth._references_to(to_regclass(format('auth.%I', t.table_name))) AS r
 	), direct AS (
 		SELECT k.relation, k.columns, k.keys, k.on_delete,
 			coalesce((SELECT NOT m.is_owner FROM marked AS m WHERE m.relation = k.relation AND ARRAY[m.column_name] = k.columns), false) AS is_assignee,
-			k.table_name = 'users' AND cardinality(k.columns) = 1 AS is_single
+			k.table_name = 'users' AND cardinality(k.columns) = 1 AS is_single, k.is_comparable
 		FROM keyed AS k
 		UNION ALL
-		SELECT m.relation, ARRAY[m.column_name], jsonb_build_array(jsonb_build_array(_user_references.user_id)), NULL, NOT m.is_owner, true
+		SELECT m.relation, ARRAY[m.column_name], jsonb_build_array(jsonb_build_array(_user_references.user_id)), NULL, NOT m.is_owner, true, true
 		FROM marked AS m
 		WHERE NOT EXISTS (SELECT FROM keyed AS k WHERE k.relation = m.relation AND k.columns = ARRAY[m.column_name] AND k.table_name = 'users')
 	)
 	SELECT d.relation, d.columns, d.keys, d.on_delete, d.is_assignee,
 		d.is_single AND NOT EXISTS (SELECT FROM pg_attribute AS a
-			WHERE a.attrelid = d.relation AND a.attname = ANY (d.columns) AND (a.attnotnull OR a.attgenerated <> ''))
+			WHERE a.attrelid = d.relation AND a.attname = ANY (d.columns) AND (a.attnotnull OR a.attgenerated <> '')),
+		d.is_comparable
 	FROM direct AS d
 	WHERE d.keys IS NOT NULL
 	ORDER BY d.relation::text, d.columns
@@ -163,23 +165,38 @@ REVOKE ALL ON FUNCTION auth._user_references(uuid) FROM PUBLIC;
 -- Export -----------------------------------------------------------------------
 
 -- Of the rows of a table those that are not somebody else's: of rows that are only
--- deleted along, the ones that name other users are theirs.
+-- deleted along, the ones that name other users are theirs.  Whom a row names is told
+-- by its keys to any of our tables about users, and by the columns of auth.protect.
 CREATE OR REPLACE FUNCTION auth._without_others(user_id uuid, relation regclass, rows jsonb) RETURNS jsonb
 	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-DECLARE
-	naming CONSTANT name[] := ARRAY(
-		SELECT r.columns[1] FROM auth._references_to('auth.users'::regclass) AS r
-			WHERE r.relation = _without_others.relation AND r.parent_columns = '{id}'
-		UNION
-		SELECT p.column_name FROM auth._protected_columns() AS p WHERE p.relation = _without_others.relation);
 BEGIN
 	RETURN (
+		WITH naming AS MATERIALIZED (
+			-- the column of the user, where there is one: the rest of such a key may be null
+			SELECT ARRAY[r.columns[array_position(r.parent_columns, t.user_column)]] AS columns, jsonb_build_array(jsonb_build_array(user_id)) AS his
+			FROM auth._personal_tables() AS t
+			CROSS JOIN LATERAL auth._references_to(to_regclass(format('auth.%I', t.table_name))) AS r
+			WHERE r.relation = _without_others.relation AND r.is_comparable AND t.user_column = ANY (r.parent_columns)
+			UNION
+			SELECT r.columns, coalesce(auth._keys_of(user_id, t.table_name, t.user_column, r.parent_columns), '[]')
+			FROM auth._personal_tables() AS t
+			CROSS JOIN LATERAL auth._references_to(to_regclass(format('auth.%I', t.table_name))) AS r
+			WHERE r.relation = _without_others.relation AND r.is_comparable AND t.user_column <> ALL (r.parent_columns)
+			UNION
+			SELECT ARRAY[p.column_name], jsonb_build_array(jsonb_build_array(user_id))
+			FROM auth._protected_columns() AS p WHERE p.relation = _without_others.relation
+		)
 		SELECT jsonb_object_agg(e.key, e.value)
 		FROM jsonb_each(rows) AS e
-		WHERE NOT EXISTS (SELECT FROM unnest(naming) AS n (name) WHERE e.value ->> n.name <> user_id::text)
-			OR EXISTS (SELECT FROM unnest(naming) AS n (name) WHERE e.value ->> n.name = user_id::text));
+		WHERE (
+			SELECT coalesce(bool_or(EXISTS (SELECT FROM jsonb_array_elements(n.his) AS h (key) WHERE h.key = v.key)), true)
+			FROM naming AS n
+			CROSS JOIN LATERAL (
+				SELECT jsonb_agg(e.value -> c.name ORDER BY c.position), bool_and(e.value ->> c.name IS NOT NULL)
+				FROM unnest(n.columns) WITH ORDINALITY AS c (name, position)) AS v (key, is_whole)
+			WHERE v.is_whole));
 END
 $$;
 COMMENT ON FUNCTION auth._without_others(uuid, regclass, jsonb) IS 'rows of an application table but those that name other users and not this one';
@@ -207,16 +224,16 @@ DECLARE
 BEGIN
 	LOOP
 		FOR work IN
-			SELECT r.relation, r.columns, r.keys, true AS is_direct
+			SELECT r.relation, r.columns, r.keys, r.is_comparable, true AS is_direct
 			FROM auth._user_references(user_id) AS r WHERE position = 0
 			UNION ALL
 			SELECT r.relation, r.columns, (
 				SELECT jsonb_agg(DISTINCT (SELECT jsonb_agg(e.value -> c.name ORDER BY c.n) FROM unnest(r.parent_columns) WITH ORDINALITY AS c (name, n)))
-				FROM jsonb_each(found[position]) AS e), false
+				FROM jsonb_each(found[position]) AS e), r.is_comparable, false
 			FROM auth._references_to(relations[position]) AS r WHERE position > 0 AND r.on_delete = 'c'
 		LOOP
 			title := work.relation::text;
-			IF NOT coalesce(has_schema_privilege(coalesce(reader, (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = work.relation)),
+			IF NOT work.is_comparable OR NOT coalesce(has_schema_privilege(coalesce(reader, (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = work.relation)),
 				(SELECT c.relnamespace FROM pg_class AS c WHERE c.oid = work.relation), 'USAGE'), false) THEN
 				answer := NULL;
 			ELSE
@@ -254,9 +271,11 @@ $$;
 COMMENT ON FUNCTION auth._export_tables(uuid, name, integer, integer) IS 'rows of application tables that belong to a user: {tables, truncated, unreadable}';
 REVOKE ALL ON FUNCTION auth._export_tables(uuid, name, integer, integer) FROM PUBLIC;
 
+-- Names, and keys that rows are found by, are written alike whatever the caller has
+-- set; and policies apply where he has switched them off, instead of failing.
 CREATE OR REPLACE FUNCTION auth._export(user_id uuid, reader name, max_rows integer) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET extra_float_digits = 1 SET row_security = on
 	AS $$
 DECLARE
 	-- with PostgreSQL's copies some hundred megabytes at the most

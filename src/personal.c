@@ -243,7 +243,8 @@ ReadStatement(const Target *target, Form_pg_attribute *keys, int count, int max_
 		appendStringInfoString(&sql, "pg_catalog.format('%s %s', t.tableoid, t.ctid)");
 	else
 		appendStringInfoString(&sql, "''");
-	appendStringInfoString(&sql, " AS place, (SELECT pg_catalog.to_jsonb(s)::pg_catalog.text FROM (SELECT ");
+	/* s alone would be a column of this name */
+	appendStringInfoString(&sql, " AS place, (SELECT pg_catalog.to_jsonb(s.*)::pg_catalog.text FROM (SELECT ");
 	for (int i = 0; i < columns->natts; i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(columns, i);

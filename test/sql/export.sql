@@ -10,7 +10,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(51);
+SELECT plan(60);
 
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob', 'eve']) AS n \g /dev/null
 SELECT pg_temp.tenant('north', 'ann', 'bob'), pg_temp.tenant('south', 'ann', 'eve') \g /dev/null
@@ -175,6 +175,56 @@ ALTER TABLE export_app.odd ADD FOREIGN KEY ("of ""whom""") REFERENCES auth.users
 INSERT INTO export_app.odd VALUES (pg_temp.u('eve'), '{"a": "\u0000", "b": 1e999999}', 'glad', '{glad}', '101', '\xff', 'infinity', NULL);
 SELECT is((pg_temp.whole('eve') #> '{tables,export_app.odd,0}') - 'of "whom"',
 	'{"raw": "{\"a\": \"\\u0000\", \"b\": 1e999999}", "mood": "glad", "moods": "{glad}", "bits": "101", "bytes": "\\xff", "at": "infinity", "no text": null}', 'odd values');
+
+-- columns called as the statements of the export call theirs
+CREATE TABLE export_app.short (who uuid REFERENCES auth.users ON DELETE CASCADE, s text, t text, r text, k int PRIMARY KEY, key text, place text, shown text);
+CREATE TABLE export_app.shorter (k int REFERENCES export_app.short ON DELETE CASCADE, text text);
+INSERT INTO export_app.short VALUES (pg_temp.u('eve'), 's', 't', 'r', 1, 'key', 'place', 'shown');
+INSERT INTO export_app.shorter VALUES (1, 'under it');
+SELECT is((pg_temp.whole('eve') #> '{tables,export_app.short,0}') - 'who', '{"s": "s", "t": "t", "r": "r", "k": 1, "key": "key", "place": "place", "shown": "shown"}', 'the whole row, whatever its columns are called');
+SELECT is(pg_temp.whole('eve') #>> '{tables,export_app.shorter,0,text}', 'under it', 'and what hangs on it');
+
+-- others are named also by a key of two columns, or an address
+CREATE TABLE export_app.topics (id int PRIMARY KEY, who uuid REFERENCES auth.users ON DELETE CASCADE);
+CREATE TABLE export_app.answers (topic int REFERENCES export_app.topics ON DELETE CASCADE, tenant uuid, who uuid, text text,
+	FOREIGN KEY (tenant, who) REFERENCES auth.memberships ON DELETE CASCADE);
+CREATE TABLE export_app.mails (topic int REFERENCES export_app.topics ON DELETE CASCADE, sender text REFERENCES auth.users (email), text text);
+INSERT INTO export_app.topics VALUES (1, pg_temp.u('eve'));
+INSERT INTO export_app.answers VALUES (1, pg_temp.t('south'), pg_temp.u('eve'), 'answer-eve'), (1, pg_temp.t('south'), pg_temp.u('ann'), 'answer-ann'),
+	(1, NULL, pg_temp.u('ann'), 'half-ann'), (1, pg_temp.t('south'), NULL, 'answer-nobody');
+INSERT INTO export_app.mails VALUES (1, 'eve@accounts.example', 'mail-eve'), (1, 'bob@accounts.example', 'mail-bob'), (1, NULL, 'mail-nobody');
+SELECT is(pg_temp.texts(jsonb_build_object('tables', jsonb_build_object('answers', d #> '{tables,export_app.answers}', 'mails', d #> '{tables,export_app.mails}'))),
+	'answers: answer-eve answer-nobody; mails: mail-eve mail-nobody', 'what others wrote is theirs') FROM pg_temp.whole('eve') AS d;
+SELECT is(pg_temp.whole('ann') #>> '{tables,export_app.answers,0,text}', 'answer-ann', 'and in their document');
+
+-- keys that cannot be followed: nothing is left out without a word
+CREATE TABLE export_app.by_mood (mood export_app.mood PRIMARY KEY, who uuid REFERENCES auth.users ON DELETE CASCADE);
+CREATE TABLE export_app.under_mood (mood export_app.mood REFERENCES export_app.by_mood ON DELETE CASCADE, text text);
+SELECT is(pg_temp.whole('eve') -> 'unreadable', '[]', 'nothing to follow');
+INSERT INTO export_app.by_mood VALUES ('glad', pg_temp.u('eve'));
+INSERT INTO export_app.under_mood VALUES ('glad', 'x');
+SELECT is(pg_temp.whole('eve') -> 'unreadable', '["export_app.under_mood"]', 'a key of a type of others: the table is named');
+
+-- what a caller has set
+CREATE TABLE export_app.floats (f float8 PRIMARY KEY, who uuid REFERENCES auth.users ON DELETE CASCADE);
+CREATE TABLE export_app.under_floats (f float8 REFERENCES export_app.floats ON DELETE CASCADE, text text);
+INSERT INTO export_app.floats VALUES (0.1::float8 + 0.2, pg_temp.u('eve'));
+INSERT INTO export_app.under_floats VALUES (0.1::float8 + 0.2, 'x');
+SELECT pg_temp.whole('eve') -> 'tables' AS plain \gset
+SET LOCAL quote_all_identifiers = on; SET LOCAL extra_float_digits = -15; SET LOCAL IntervalStyle = iso_8601; SET LOCAL DateStyle = German; SET LOCAL bytea_output = escape;
+SELECT is((SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_object_keys(pg_temp.whole('eve') -> 'tables') AS key),
+	(SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_object_keys(:'plain'::jsonb) AS key), 'does not change what is found, and how it is called');
+RESET quote_all_identifiers; RESET extra_float_digits; RESET IntervalStyle; RESET DateStyle; RESET bytea_output;
+SET LOCAL row_security = off;
+SELECT is(pg_temp.mine(:'ann'::jsonb ->> 'access_token') #> '{tables,export_app.notes}', :'mine'::jsonb #> '{tables,export_app.notes}', 'nor does it switch policies off');
+SET LOCAL row_security = on;
+
+-- a table without tenants, protected for its owners
+CREATE TABLE export_app.carts (owner_id uuid, text text);
+SELECT auth.resource_create('carts') \g /dev/null
+SELECT count(*) FROM auth.protect('export_app.carts', 'carts', NULL, owner_column => 'owner_id') \g /dev/null
+INSERT INTO export_app.carts VALUES (pg_temp.u('eve'), 'cart-eve'), (pg_temp.u('ann'), 'cart-ann');
+SELECT is(pg_temp.whole('eve') #> '{tables,export_app.carts}', jsonb_build_array(jsonb_build_object('owner_id', pg_temp.u('eve'), 'text', 'cart-eve')), 'a protected table without tenants');
 
 -- an entry of protected tables that the owner of the table knows nothing of is not believed
 CREATE TABLE export_app.secret_of_superuser (who uuid, text text);
