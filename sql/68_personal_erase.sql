@@ -116,7 +116,7 @@ CREATE OR REPLACE FUNCTION auth._identifiers_of(person auth.users) RETURNS text[
 		SELECT f.value FROM auth.audit_log AS a,
 			LATERAL (VALUES (a.identifier), (a.details ->> 'email'), (a.details ->> 'phone')) AS f (value)
 		WHERE a.user_id = person.id AND a.outcome = 'success'
-			AND a.event IN ('register', 'login', 'bootstrap_admin', 'user_create', 'user_update')
+			AND a.event IN ('register', 'login', 'bootstrap_admin', 'invite_accept', 'user_create', 'user_import', 'user_update')
 			AND f.value <> '' AND NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id <> person.id AND (u.email = f.value OR u.phone = f.value)))
 $$;
 COMMENT ON FUNCTION auth._identifiers_of(auth.users) IS 'e-mail addresses and phone numbers that a user has or had';
@@ -133,7 +133,9 @@ DECLARE
 BEGIN
 	FOR statement IN
 		SELECT CASE WHEN a.atttypid = 'uuid'::regtype THEN format('UPDATE auth.%I SET %I = $3 WHERE %2$I = $1', c.relname, a.attname)
-			ELSE format('DELETE FROM auth.%I WHERE %I = ANY ($2)', c.relname, a.attname) END
+			-- rows of an import are as somebody wrote them
+			ELSE format('DELETE FROM auth.%I WHERE %2$I = ANY ($2) OR auth.normalize_email(%2$I) = ANY ($2) OR auth.normalize_phone(%2$I) = ANY ($2)',
+				c.relname, a.attname) END
 		FROM pg_class AS c
 		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('users', 'audit_log', 'login_attempts')
@@ -144,6 +146,7 @@ BEGIN
 	LOOP
 		EXECUTE statement USING user_id, identifiers, pseudonym;
 	END LOOP;
+	DELETE FROM auth.user_imports AS i WHERE i.id = user_id;
 END
 $$;
 COMMENT ON FUNCTION auth._forget(uuid, text[], uuid) IS 'takes a user out of our tables where no foreign key does';
@@ -170,7 +173,7 @@ COMMENT ON FUNCTION auth._owned_alone(uuid) IS 'tenants that a user is the last 
 REVOKE ALL ON FUNCTION auth._owned_alone(uuid) FROM PUBLIC;
 
 -- What is to become of the rows that name a user, and that.
-CREATE OR REPLACE FUNCTION auth._erase_rows(user_id uuid, cascade boolean, anonymize boolean, OUT done jsonb, OUT held jsonb)
+CREATE OR REPLACE FUNCTION auth._erase_rows(user_id uuid, cascade boolean, anonymize boolean, OUT done jsonb, OUT held jsonb, OUT gone jsonb)
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -184,7 +187,8 @@ DECLARE
 BEGIN
 	done := '{}';
 	held := '{}';
-	FOR work IN SELECT r.* FROM auth._user_references(user_id) AS r LOOP
+	gone := '[]';
+	FOR work IN SELECT r.* FROM auth._user_references(user_id) AS r WHERE r.is_comparable LOOP
 		rows := auth._owned_change(work.relation, work.columns, work.keys, 'count');
 		CONTINUE WHEN rows = 0;
 		action := CASE
@@ -216,18 +220,46 @@ BEGIN
 			done := done || jsonb_build_object(work.relation::text,
 				coalesce(done -> work.relation::text, '{}') || jsonb_build_object(action,
 					coalesce((done #>> ARRAY[work.relation::text, action])::bigint, 0) + rows));
+			IF action <> 'kept' THEN
+				gone := gone || jsonb_build_object('relation', work.relation::oid, 'columns', work.columns, 'keys', work.keys);
+			END IF;
 		END IF;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth._erase_rows(uuid, boolean, boolean) IS 'deletes or clears the rows of application tables that name a user; what became of them by table, and what holds him back: a number of rows, or a SQLSTATE';
+COMMENT ON FUNCTION auth._erase_rows(uuid, boolean, boolean) IS 'deletes or clears the rows of application tables that name a user; what became of them by table, what holds him back: a number of rows, or a SQLSTATE, and by which keys none is to be found afterwards';
 REVOKE ALL ON FUNCTION auth._erase_rows(uuid, boolean, boolean) FROM PUBLIC;
+
+-- A trigger of the application can keep a row that a foreign key deletes, or take back
+-- what was cleared, without an error.
+CREATE OR REPLACE FUNCTION auth._erase_left(gone jsonb) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	work record;
+	rows bigint;
+	remaining jsonb := '{}';
+BEGIN
+	FOR work IN
+		SELECT g.relation::regclass AS relation, g.columns, g.keys FROM jsonb_to_recordset(gone) AS g (relation oid, columns name[], keys jsonb)
+	LOOP
+		rows := auth._owned_change(work.relation, work.columns, work.keys, 'count');
+		IF rows > 0 THEN
+			remaining := remaining || jsonb_build_object(work.relation::text, rows);
+		END IF;
+	END LOOP;
+	RETURN remaining;
+END
+$$;
+COMMENT ON FUNCTION auth._erase_left(jsonb) IS 'rows that name an erased user in spite of all, by table: {} when there are none';
+REVOKE ALL ON FUNCTION auth._erase_left(jsonb) FROM PUBLIC;
 
 -- Lock the user and see to his tenants first.  What is in the way comes back as
 -- {held}: then the caller undoes what has been done, by an error.
 CREATE OR REPLACE FUNCTION auth._erase_person(person auth.users, event text, cascade boolean, anonymize boolean) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off SET extra_float_digits = 1
 	AS $$
 DECLARE
 	-- random: nothing leads back from it
@@ -237,6 +269,7 @@ DECLARE
 	-- who is erased himself has no identity afterwards
 	by_user CONSTANT uuid := nullif(auth.uid(), person.id);
 	outcome record;
+	remaining jsonb;
 	table_name text;
 	schema_name text;
 	redacted bigint;
@@ -254,6 +287,10 @@ BEGIN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME, schema_name = SCHEMA_NAME;
 		RETURN jsonb_build_object('held', jsonb_build_object(format('%I.%I', schema_name, table_name), '23503'));
 	END;
+	remaining := auth._erase_left(outcome.gone);
+	IF remaining <> '{}' THEN
+		RETURN jsonb_build_object('held', remaining);
+	END IF;
 	-- the trail comes last: a refresh that held a session until now has left a row
 	PERFORM auth._forget(person.id, identifiers, pseudonym);
 	redacted := auth._audit_redact(person.id, sessions, identifiers, pseudonym);

@@ -13,7 +13,7 @@ BEGIN;
 SELECT pg_temp.clean() \g /dev/null
 DELETE FROM auth.audit_seals;
 DELETE FROM auth.audit_log;
-SELECT plan(98);
+SELECT plan(108);
 
 CREATE FUNCTION pg_temp.nobody() RETURNS void LANGUAGE sql AS $$ SELECT set_config('intrex_auth.token', '', true) $$;
 CREATE FUNCTION pg_temp.as(role name, expression text) RETURNS text LANGUAGE plpgsql AS $$
@@ -260,6 +260,49 @@ DELETE FROM erasure_app.things;
 SELECT alike(pg_temp.erase('max'), '{%', 'when it is gone he is erased');
 SELECT is((SELECT string_agg(recipient, ' ') FROM auth.zz_letters WHERE created_by <> :'max_id'), 'joann@accounts.example', 'with what was addressed to him, and his id');
 DROP TABLE auth.zz_letters, erasure_app.things, erasure_app.boxes;
+
+-- triggers that keep what is to go, or take back what was cleared: no answer says that it is gone
+CREATE FUNCTION erasure_app.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE FUNCTION erasure_app.take_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.owner_id := OLD.owner_id; RETURN NEW; END $$;
+GRANT EXECUTE ON FUNCTION erasure_app.keep(), erasure_app.take_back() TO PUBLIC;
+CREATE TABLE erasure_app.kept (who uuid REFERENCES auth.users ON DELETE CASCADE, text text);
+CREATE TRIGGER keep BEFORE DELETE ON erasure_app.kept FOR EACH ROW EXECUTE FUNCTION erasure_app.keep();
+SELECT pg_temp.user_('max') AS max_id \gset
+INSERT INTO erasure_app.kept VALUES (:'max_id', 'x');
+SELECT is(pg_temp.erase('max'), '23503 the user is still referred to | In the way are: erasure_app.kept (1 rows).', 'a trigger that keeps a row');
+DROP TRIGGER keep ON erasure_app.kept;
+CREATE TRIGGER keep BEFORE UPDATE ON erasure_app.notes FOR EACH ROW EXECUTE FUNCTION erasure_app.take_back();
+INSERT INTO erasure_app.notes VALUES (8, pg_temp.t('north'), :'max_id', NULL, 'h');
+SELECT is(pg_temp.erase('max', ', anonymize => true'), '23503 the user is still referred to | In the way are: erasure_app.notes (1 rows).', 'one that takes back what was cleared');
+DROP TRIGGER keep ON erasure_app.notes;
+CREATE TRIGGER keep BEFORE DELETE ON erasure_app.notes FOR EACH ROW EXECUTE FUNCTION erasure_app.keep();
+SELECT is(pg_temp.erase('max', ', cascade => true'), '23503 the user is still referred to | In the way are: erasure_app.notes (1 rows).', 'one that keeps a row of an owner');
+DROP TRIGGER keep ON erasure_app.notes;
+SELECT is(pg_temp.u('max') || (SELECT text FROM erasure_app.kept), :'max_id' || 'x', 'and nothing has been erased');
+SELECT is(pg_temp.tables(pg_temp.erase('max', ', cascade => true')), '{"erasure_app.kept": {"deleted": 1}, "erasure_app.notes": {"deleted": 1}}', 'without them he is erased');
+DROP TABLE erasure_app.kept;
+
+-- what an import rejected is as somebody wrote it, with a hash
+SELECT auth.user_import('Imported@accounts.example', auth.password_hash('password of max', 4), phone => '+49 30 654321') AS max_id \gset
+INSERT INTO auth.user_imports (id, email, phone, password_hash) VALUES (:'max_id', NULL, NULL, 'canary-hash-1'), (gen_random_uuid(), 'MAX@Accounts.Example', NULL, 'canary-hash-2'),
+	(gen_random_uuid(), NULL, '+49 (30) 65-43-21', 'canary-hash-3'), (gen_random_uuid(), 'joann@accounts.example', '+49 30 7654321', 'canary-hash-4'),
+	(gen_random_uuid(), 'IMPORTED@accounts.example', NULL, 'canary-hash-5');
+SELECT auth._audit('invite', 'success', user_id => pg_temp.u('joann'), identifier => 'imported@accounts.example') \g /dev/null
+SELECT auth.user_update(:'max_id', email => 'max@accounts.example') \g /dev/null
+SELECT alike(pg_temp.erase('max'), '{%', 'an imported user');
+SELECT is((SELECT string_agg(password_hash, ' ') FROM auth.user_imports), 'canary-hash-4', 'no row of an import is left, however it was written');
+SELECT is(pg_temp.found('imported@accounts.example'), '', 'nor the address that he was imported with');
+DELETE FROM auth.user_imports;
+
+-- a table without tenants, protected for its owners
+CREATE TABLE erasure_app.carts (id int, owner_id uuid, text text);
+SELECT auth.resource_create('carts') \g /dev/null
+SELECT count(*) FROM auth.protect('erasure_app.carts', 'carts', NULL, owner_column => 'owner_id') \g /dev/null
+SELECT pg_temp.user_('max') AS max_id \gset
+INSERT INTO erasure_app.carts VALUES (1, :'max_id', 'x'), (2, pg_temp.u('joann'), 'y');
+SELECT is(pg_temp.tables(pg_temp.erase('max', ', cascade => true')), '{"erasure_app.carts": {"deleted": 1}}', 'a protected table without tenants');
+SELECT is((SELECT string_agg(text, '') FROM erasure_app.carts), 'y', 'rows of others stay');
+DROP TABLE erasure_app.carts;
 
 -- whose code runs as whom: what the owner of tables plants, and what a caller leaves waiting
 CREATE TABLE erasure_app.ran (who text, what text);
