@@ -164,81 +164,104 @@ REVOKE ALL ON FUNCTION auth._user_references(uuid) FROM PUBLIC;
 
 -- Export -----------------------------------------------------------------------
 
--- Of the rows of a table those that are not somebody else's: of rows that are only
--- deleted along, the ones that name other users are theirs.  Whom a row names is told
--- by its keys to any of our tables about users, and by the columns of auth.protect.
-CREATE OR REPLACE FUNCTION auth._without_others(user_id uuid, relation regclass, rows jsonb) RETURNS jsonb
+-- Whom a row names is told by its keys to any of our tables about users, and by the
+-- columns of auth.protect.
+CREATE OR REPLACE FUNCTION auth._naming(user_id uuid, relation regclass) RETURNS jsonb
 	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+DECLARE
+	own_key CONSTANT jsonb := jsonb_build_array(jsonb_build_array(user_id));
 BEGIN
 	RETURN (
-		WITH naming AS MATERIALIZED (
+		WITH keyed AS MATERIALIZED (
+			SELECT r.columns, r.parent_columns, t.table_name, t.user_column
+			FROM auth._personal_tables() AS t
+			CROSS JOIN LATERAL auth._references_to(to_regclass(format('auth.%I', t.table_name))) AS r
+			WHERE r.relation = _naming.relation AND r.is_comparable
+		), named AS (
 			-- the column of the user, where there is one: the rest of such a key may be null
-			SELECT ARRAY[r.columns[array_position(r.parent_columns, t.user_column)]] AS columns, jsonb_build_array(jsonb_build_array(user_id)) AS his
-			FROM auth._personal_tables() AS t
-			CROSS JOIN LATERAL auth._references_to(to_regclass(format('auth.%I', t.table_name))) AS r
-			WHERE r.relation = _without_others.relation AND r.is_comparable AND t.user_column = ANY (r.parent_columns)
+			SELECT ARRAY[k.columns[array_position(k.parent_columns, k.user_column)]] AS columns, own_key AS his
+			FROM keyed AS k WHERE k.user_column = ANY (k.parent_columns)
 			UNION
-			SELECT r.columns, coalesce(auth._keys_of(user_id, t.table_name, t.user_column, r.parent_columns), '[]')
-			FROM auth._personal_tables() AS t
-			CROSS JOIN LATERAL auth._references_to(to_regclass(format('auth.%I', t.table_name))) AS r
-			WHERE r.relation = _without_others.relation AND r.is_comparable AND t.user_column <> ALL (r.parent_columns)
+			SELECT k.columns, coalesce(auth._keys_of(user_id, k.table_name, k.user_column, k.parent_columns), '[]')
+			FROM keyed AS k WHERE k.user_column <> ALL (k.parent_columns)
 			UNION
-			SELECT ARRAY[p.column_name], jsonb_build_array(jsonb_build_array(user_id))
-			FROM auth._protected_columns() AS p WHERE p.relation = _without_others.relation
+			SELECT ARRAY[p.column_name], own_key FROM auth._protected_columns() AS p WHERE p.relation = _naming.relation
 		)
-		SELECT jsonb_object_agg(e.key, e.value)
-		FROM jsonb_each(rows) AS e
-		WHERE (
-			SELECT coalesce(bool_or(EXISTS (SELECT FROM jsonb_array_elements(n.his) AS h (key) WHERE h.key = v.key)), true)
-			FROM naming AS n
-			CROSS JOIN LATERAL (
-				SELECT jsonb_agg(e.value -> c.name ORDER BY c.position), bool_and(e.value ->> c.name IS NOT NULL)
-				FROM unnest(n.columns) WITH ORDINALITY AS c (name, position)) AS v (key, is_whole)
-			WHERE v.is_whole));
+		SELECT coalesce(jsonb_agg(jsonb_build_object('columns', n.columns, 'his', n.his)), '[]') FROM named AS n);
 END
 $$;
-COMMENT ON FUNCTION auth._without_others(uuid, regclass, jsonb) IS 'rows of an application table but those that name other users and not this one';
-REVOKE ALL ON FUNCTION auth._without_others(uuid, regclass, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION auth._naming(uuid, regclass) IS 'which columns of an application table name users, and the values that name this one: [{columns, his}]';
+REVOKE ALL ON FUNCTION auth._naming(uuid, regclass) FROM PUBLIC;
 
--- Breadth first; a row is taken up once, so circles end.  Memory is bounded by the
+-- Of the rows of a table those that are not somebody else's: of rows that are only
+-- deleted along, the ones that name other users are theirs.
+CREATE OR REPLACE FUNCTION auth._without_others(naming jsonb, rows jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT jsonb_object_agg(e.key, e.value)
+	FROM jsonb_each(rows) AS e
+	WHERE (
+		SELECT coalesce(bool_or(EXISTS (SELECT FROM jsonb_array_elements(n.value -> 'his') AS h (key) WHERE h.key = v.key)), true)
+		FROM jsonb_array_elements(naming) AS n
+		CROSS JOIN LATERAL (
+			SELECT jsonb_agg(e.value -> c.name ORDER BY c.position), bool_and(e.value ->> c.name IS NOT NULL)
+			FROM jsonb_array_elements_text(n.value -> 'columns') WITH ORDINALITY AS c (name, position)) AS v (key, is_whole)
+		WHERE v.is_whole)
+$$;
+COMMENT ON FUNCTION auth._without_others(jsonb, jsonb) IS 'rows of an application table but those that name other users and not this one; what names them is told by auth._naming()';
+REVOKE ALL ON FUNCTION auth._without_others(jsonb, jsonb) FROM PUBLIC;
+
+-- Level by level; a row is taken up once, so circles end, and a chain of rows is
+-- followed so far and no further, because each level costs.  Memory is bounded by the
 -- bytes that are left, which each reading reduces.
 CREATE OR REPLACE FUNCTION auth._export_tables(user_id uuid, reader name, max_rows integer, max_bytes integer) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
+	max_depth CONSTANT integer := 100;
 	bytes_left integer := max_bytes;
 	tables jsonb := '{}';
 	truncated jsonb := '{}';
 	unreadable jsonb := '{}';
-	-- what is to be followed: relations, and their rows found last
-	relations regclass[] := '{}';
-	found jsonb[] := '{}';
-	position integer := 0;
+	-- by oid of the table: who is named, and the rows found last, which are to be followed
+	naming jsonb := '{}';
+	level jsonb := '{}';
+	next_level jsonb;
+	depth integer := 0;
 	work record;
 	answer jsonb;
+	known jsonb;
 	fresh jsonb;
 	title text;
+	number text;
 BEGIN
 	LOOP
+		next_level := '{}';
 		FOR work IN
 			SELECT r.relation, r.columns, r.keys, r.is_comparable, true AS is_direct
-			FROM auth._user_references(user_id) AS r WHERE position = 0
+			FROM auth._user_references(user_id) AS r WHERE depth = 0
 			UNION ALL
 			SELECT r.relation, r.columns, (
 				SELECT jsonb_agg(DISTINCT (SELECT jsonb_agg(e.value -> c.name ORDER BY c.n) FROM unnest(r.parent_columns) WITH ORDINALITY AS c (name, n)))
-				FROM jsonb_each(found[position]) AS e), r.is_comparable, false
-			FROM auth._references_to(relations[position]) AS r WHERE position > 0 AND r.on_delete = 'c'
+				FROM jsonb_each(f.value) AS e), r.is_comparable, false
+			FROM jsonb_each(level) AS f
+			CROSS JOIN LATERAL auth._references_to(f.key::oid) AS r WHERE r.on_delete = 'c'
 		LOOP
 			title := work.relation::text;
+			known := coalesce(tables -> title, '{}');
+			number := work.relation::oid::text;
 			IF NOT work.is_comparable OR NOT coalesce(has_schema_privilege(coalesce(reader, (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = work.relation)),
 				(SELECT c.relnamespace FROM pg_class AS c WHERE c.oid = work.relation), 'USAGE'), false) THEN
 				answer := NULL;
+			ELSIF depth = max_depth THEN
+				answer := jsonb_build_object('rows', '{}'::jsonb, 'bytes', 0, 'truncated', true);
 			ELSE
 				answer := auth._owned_rows(work.relation, work.columns, work.keys, reader,
-					greatest(max_rows - (SELECT count(*) FROM jsonb_object_keys(coalesce(tables -> title, '{}')))::integer, 0), bytes_left);
+					greatest(max_rows - (SELECT count(*) FROM jsonb_object_keys(known))::integer, 0), bytes_left);
 			END IF;
 			IF answer IS NULL THEN
 				unreadable := unreadable || jsonb_build_object(title, true);
@@ -248,17 +271,20 @@ BEGIN
 			IF (answer ->> 'truncated')::boolean THEN
 				truncated := truncated || jsonb_build_object(title, true);
 			END IF;
-			fresh := (answer -> 'rows') - ARRAY(SELECT jsonb_object_keys(coalesce(tables -> title, '{}')));
-			IF NOT work.is_direct THEN
-				fresh := coalesce(auth._without_others(user_id, work.relation, fresh), '{}');
+			SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') INTO fresh FROM jsonb_each(answer -> 'rows') AS e WHERE NOT known ? e.key;
+			IF NOT work.is_direct AND fresh <> '{}' THEN
+				IF NOT naming ? number THEN
+					naming := naming || jsonb_build_object(number, auth._naming(user_id, work.relation));
+				END IF;
+				fresh := coalesce(auth._without_others(naming -> number, fresh), '{}');
 			END IF;
 			CONTINUE WHEN fresh = '{}';
-			tables := tables || jsonb_build_object(title, coalesce(tables -> title, '{}') || fresh);
-			relations := relations || work.relation;
-			found := found || fresh;
+			tables := tables || jsonb_build_object(title, known || fresh);
+			next_level := next_level || jsonb_build_object(number, coalesce(next_level -> number, '{}') || fresh);
 		END LOOP;
-		position := position + 1;
-		EXIT WHEN position > cardinality(relations);
+		EXIT WHEN next_level = '{}';
+		level := next_level;
+		depth := depth + 1;
 	END LOOP;
 	RETURN jsonb_build_object(
 		'tables', coalesce((

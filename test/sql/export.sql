@@ -10,7 +10,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(60);
+SELECT plan(62);
 
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob', 'eve']) AS n \g /dev/null
 SELECT pg_temp.tenant('north', 'ann', 'bob'), pg_temp.tenant('south', 'ann', 'eve') \g /dev/null
@@ -164,6 +164,13 @@ SELECT is((auth._owned_rows('export_app.moderation', '{about}', jsonb_build_arra
 SELECT cmp_ok((auth._owned_rows('export_app.moderation', '{about}', jsonb_build_array(jsonb_build_array(pg_temp.u('bob'))), NULL, 1000, 50000) ->> 'bytes')::integer, '<', 50000, 'and not more');
 SELECT pg_temp.whole('bob', ', 1') AS cut \gset
 SELECT is(:'cut'::jsonb -> 'truncated' @> '["audit_log"]', true, 'our own tables too');
+
+CREATE TABLE export_app.chain (id int PRIMARY KEY, parent int REFERENCES export_app.chain ON DELETE CASCADE, who uuid REFERENCES auth.users);
+INSERT INTO export_app.chain SELECT i, nullif(i - 1, 0), CASE i WHEN 1 THEN pg_temp.u('eve') END FROM generate_series(1, 150) AS i;
+SELECT is(jsonb_array_length(d #> '{tables,export_app.chain}') || (d ->> 'truncated'), '100["export_app.chain"]', 'a chain of rows is followed so far, and named') FROM pg_temp.whole('eve') AS d;
+DELETE FROM export_app.chain WHERE id > 99;
+SELECT is(jsonb_array_length(d #> '{tables,export_app.chain}') || (d ->> 'truncated'), '99[]', 'a shorter one is whole') FROM pg_temp.whole('eve') AS d;
+DROP TABLE export_app.chain;
 
 -- odd values: what jsonb refuses, types of others
 SET LOCAL ROLE intrex_auth_test_owner;
