@@ -3,7 +3,8 @@
 --
 -- What belongs to a user is found in the catalog: foreign keys to auth.users and to
 -- our tables about users, the owner and assignee columns of protected tables, and
--- from rows found so those that foreign keys would delete along with them.
+-- from rows found so those that foreign keys would delete along with them, or that
+-- cannot be without them.
 --
 -- Rows of application tables are read and changed with whose rights?  Never with
 -- those of auth_owner, whom this file runs as: triggers, policies and casts of the
@@ -66,11 +67,16 @@ COMMENT ON FUNCTION auth._column_names(oid, smallint[]) IS 'names of columns by 
 REVOKE ALL ON FUNCTION auth._column_names(oid, smallint[]) FROM PUBLIC;
 
 -- Keys of partitions come with those of their parents.
-CREATE OR REPLACE FUNCTION auth._references_to(parent oid) RETURNS TABLE (relation regclass, columns name[], parent_columns name[], on_delete "char", is_comparable boolean)
+CREATE OR REPLACE FUNCTION auth._references_to(parent oid) RETURNS TABLE (relation regclass, columns name[], parent_columns name[], on_delete "char", is_part boolean, is_comparable boolean)
 	LANGUAGE sql STABLE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT k.conrelid::regclass, auth._column_names(k.conrelid, k.conkey), auth._column_names(k.confrelid, k.confkey), k.confdeltype,
+		-- a row that goes with the other one, or cannot be without it
+		k.confdeltype = 'c' OR (k.confdeltype IN ('a', 'r') AND NOT EXISTS (
+			SELECT FROM unnest(k.conkey) AS n (attnum)
+			JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = n.attnum
+			WHERE NOT a.attnotnull)),
 		-- src/personal.c finds rows by columns of built-in types
 		NOT EXISTS (
 			SELECT FROM unnest(k.conkey) AS n (attnum)
@@ -84,7 +90,7 @@ CREATE OR REPLACE FUNCTION auth._references_to(parent oid) RETURNS TABLE (relati
 		AND c.relnamespace NOT IN ('auth'::regnamespace, 'auth_api'::regnamespace, 'pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 	ORDER BY k.conrelid::regclass::text, k.conname
 $$;
-COMMENT ON FUNCTION auth._references_to(oid) IS 'foreign keys of application tables to a table, and whether rows can be found by them';
+COMMENT ON FUNCTION auth._references_to(oid) IS 'foreign keys of application tables to a table, whether their rows are part of those there, and whether rows can be found by them';
 REVOKE ALL ON FUNCTION auth._references_to(oid) FROM PUBLIC;
 
 -- The entry alone is not believed: auth_admin writes that table.  A trigger of
@@ -196,7 +202,7 @@ COMMENT ON FUNCTION auth._naming(uuid, regclass) IS 'which columns of an applica
 REVOKE ALL ON FUNCTION auth._naming(uuid, regclass) FROM PUBLIC;
 
 -- Of the rows of a table those that are not somebody else's: of rows that are only
--- deleted along, the ones that name other users are theirs.
+-- part of others, the ones that name other users are theirs.
 CREATE OR REPLACE FUNCTION auth._without_others(naming jsonb, rows jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp
@@ -249,7 +255,7 @@ BEGIN
 				SELECT jsonb_agg(DISTINCT (SELECT jsonb_agg(e.value -> c.name ORDER BY c.n) FROM unnest(r.parent_columns) WITH ORDINALITY AS c (name, n)))
 				FROM jsonb_each(f.value) AS e), r.is_comparable, false
 			FROM jsonb_each(level) AS f
-			CROSS JOIN LATERAL auth._references_to(f.key::oid) AS r WHERE r.on_delete = 'c'
+			CROSS JOIN LATERAL auth._references_to(f.key::oid) AS r WHERE r.is_part
 		LOOP
 			title := work.relation::text;
 			known := coalesce(tables -> title, '{}');

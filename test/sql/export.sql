@@ -10,7 +10,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(62);
+SELECT plan(63);
 
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob', 'eve']) AS n \g /dev/null
 SELECT pg_temp.tenant('north', 'ann', 'bob'), pg_temp.tenant('south', 'ann', 'eve') \g /dev/null
@@ -211,6 +211,20 @@ SELECT is(pg_temp.whole('eve') -> 'unreadable', '[]', 'nothing to follow');
 INSERT INTO export_app.by_mood VALUES ('glad', pg_temp.u('eve'));
 INSERT INTO export_app.under_mood VALUES ('glad', 'x');
 SELECT is(pg_temp.whole('eve') -> 'unreadable', '["export_app.under_mood"]', 'a key of a type of others: the table is named');
+
+-- rows that cannot be without those of the user are part of them; others are not
+CREATE TABLE export_app.trips (id int PRIMARY KEY, who uuid REFERENCES auth.users);
+CREATE TABLE export_app.stops (id int PRIMARY KEY, trip int NOT NULL REFERENCES export_app.trips, text text);
+CREATE TABLE export_app.meals (stop int NOT NULL REFERENCES export_app.stops ON DELETE RESTRICT, guest uuid REFERENCES auth.users, text text);
+CREATE TABLE export_app.photos (stop int REFERENCES export_app.stops, text text);
+CREATE TABLE export_app.maps (stop int REFERENCES export_app.stops ON DELETE SET NULL, text text);
+INSERT INTO export_app.trips VALUES (1, pg_temp.u('eve')), (2, pg_temp.u('ann'));
+INSERT INTO export_app.stops VALUES (1, 1, 'stop-eve'), (2, 2, 'stop-ann');
+INSERT INTO export_app.meals VALUES (1, NULL, 'meal-eve'), (1, pg_temp.u('bob'), 'meal-bob'), (2, NULL, 'meal-ann'), (2, pg_temp.u('eve'), 'meal-guest');
+INSERT INTO export_app.photos VALUES (1, 'photo');
+INSERT INTO export_app.maps VALUES (1, 'map');
+SELECT is((SELECT string_agg(t.table_name || ': ' || (SELECT string_agg(r ->> 'text', ' ' ORDER BY r ->> 'text') FROM jsonb_array_elements(d #> ARRAY['tables', 'export_app.' || t.table_name]) AS r), '; ')
+	FROM unnest(ARRAY['stops', 'meals', 'photos', 'maps']) AS t (table_name)), 'stops: stop-eve; meals: meal-eve meal-guest', 'two keys deep, without CASCADE') FROM pg_temp.whole('eve') AS d;
 
 -- what a caller has set
 CREATE TABLE export_app.floats (f float8 PRIMARY KEY, who uuid REFERENCES auth.users ON DELETE CASCADE);
