@@ -51,8 +51,9 @@ BEGIN
 			SELECT a.id, row_number() OVER (ORDER BY a.id DESC) AS position, jsonb_build_object(
 				'id', a.id, 'at', a.at, 'event', a.event, 'outcome', a.outcome, 'code', a.code, 'user_id', a.user_id,
 				'identifier', a.identifier, 'address', a.address,
-				-- how administrators connect is theirs
-				'details', CASE WHEN scope = 'platform' THEN a.details ELSE a.details - ARRAY['by_role', 'as_role'] END) AS entry
+				-- how administrators connect is theirs, and so is what the payment provider calls things
+				'details', CASE WHEN scope = 'platform' THEN a.details
+					ELSE a.details - ARRAY['by_role', 'as_role', 'external_customer_id', 'external_subscription_id'] END) AS entry
 			FROM auth.audit_log AS a
 			WHERE CASE scope
 					WHEN 'platform' THEN true

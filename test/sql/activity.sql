@@ -10,7 +10,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(26);
+SELECT plan(28);
 
 SELECT people.add('boss', 'OWNER') \g /dev/null
 SELECT people.add('clerk', 'clerk') \g /dev/null
@@ -56,7 +56,10 @@ DELETE FROM auth.audit_log WHERE event = 'member_update';
 SELECT auth.user_verify_email(people.id('east')) \g /dev/null
 SELECT is(people.answer(who, $$SELECT auth_api.activity('user_verify_email') #> '{activity,0,details}' ? 'by_role'$$), answer, 'how an administrator connected: ' || who)
 	FROM (VALUES ('east', 'false'), ('hq', NULL), ('sue', 'true')) AS v (who, answer);
-DELETE FROM auth.audit_log WHERE event = 'user_verify_email';
+SELECT auth.plan_create('gold'), auth.subscription_set(people.id('north'), 'gold', 'active', NULL, 'canary-customer', 'canary-subscription') \g /dev/null
+SELECT is(people.answer(who, $$SELECT (auth_api.activity('subscription_set') #> '{activity,0,details}') - 'by_role' - 'by_user'$$)::jsonb, answer::jsonb, 'a subscription: ' || who) FROM (VALUES
+	('hq', '{"plan": "gold", "status": "active"}'), ('sue', '{"plan": "gold", "status": "active", "external_customer_id": "canary-customer", "external_subscription_id": "canary-subscription"}')) AS v (who, answer);
+DELETE FROM auth.audit_log WHERE event IN ('user_verify_email', 'plan_create', 'subscription_set');
 
 -- pages and arguments
 SELECT is(pg_temp.sees('hq', $$'east'$$), 'tenant: east', 'one event');
