@@ -189,7 +189,14 @@ BEGIN
 	held := '{}';
 	gone := '[]';
 	FOR work IN SELECT r.* FROM auth._user_references(user_id) AS r WHERE r.is_comparable LOOP
-		rows := auth._owned_change(work.relation, work.columns, work.keys, 'count');
+		BEGIN
+			rows := auth._owned_change(work.relation, work.columns, work.keys, 'count');
+		EXCEPTION WHEN insufficient_privilege THEN
+			-- a table that its owner may not read, nor can a foreign key then
+			GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE;
+			held := held || jsonb_build_object(work.relation::text, state);
+			CONTINUE;
+		END;
 		CONTINUE WHEN rows = 0;
 		action := CASE
 			WHEN work.on_delete = 'c' THEN 'deleted'

@@ -13,7 +13,7 @@ BEGIN;
 SELECT pg_temp.clean() \g /dev/null
 DELETE FROM auth.audit_seals;
 DELETE FROM auth.audit_log;
-SELECT plan(108);
+SELECT plan(111);
 
 CREATE FUNCTION pg_temp.nobody() RETURNS void LANGUAGE sql AS $$ SELECT set_config('intrex_auth.token', '', true) $$;
 CREATE FUNCTION pg_temp.as(role name, expression text) RETURNS text LANGUAGE plpgsql AS $$
@@ -281,6 +281,18 @@ DROP TRIGGER keep ON erasure_app.notes;
 SELECT is(pg_temp.u('max') || (SELECT text FROM erasure_app.kept), :'max_id' || 'x', 'and nothing has been erased');
 SELECT is(pg_temp.tables(pg_temp.erase('max', ', cascade => true')), '{"erasure_app.kept": {"deleted": 1}, "erasure_app.notes": {"deleted": 1}}', 'without them he is erased');
 DROP TABLE erasure_app.kept;
+
+-- a table that its own owner may not read, or whose schema he may not enter
+CREATE TABLE erasure_app.locked (who uuid REFERENCES auth.users, text text);
+ALTER TABLE erasure_app.locked OWNER TO intrex_auth_test_owner;
+REVOKE ALL ON erasure_app.locked FROM intrex_auth_test_owner;
+SELECT pg_temp.user_('max') AS max_id \gset
+SELECT is(pg_temp.erase('max', ', true, true'), '23503 the user is still referred to | In the way are: erasure_app.locked (SQLSTATE 42501).', 'is in the way');
+SELECT pg_temp.as_user(pg_temp.login('max@accounts.example') ->> 'access_token') \g /dev/null
+SELECT is(pg_temp.mine('delete_my_account(''password of max'')'), '409 account_in_use: The account is still referred to: ask an administrator to delete it', 'which he is not told by its name');
+SELECT pg_temp.nobody() \g /dev/null
+DROP TABLE erasure_app.locked;
+SELECT alike(pg_temp.erase('max'), '{%', 'without it he is erased');
 
 -- what an import rejected is as somebody wrote it, with a hash
 SELECT auth.user_import('Imported@accounts.example', auth.password_hash('password of max', 4), phone => '+49 30 654321') AS max_id \gset
