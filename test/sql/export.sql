@@ -10,7 +10,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(63);
+SELECT plan(66);
 
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob', 'eve']) AS n \g /dev/null
 SELECT pg_temp.tenant('north', 'ann', 'bob'), pg_temp.tenant('south', 'ann', 'eve') \g /dev/null
@@ -225,6 +225,22 @@ INSERT INTO export_app.photos VALUES (1, 'photo');
 INSERT INTO export_app.maps VALUES (1, 'map');
 SELECT is((SELECT string_agg(t.table_name || ': ' || (SELECT string_agg(r ->> 'text', ' ' ORDER BY r ->> 'text') FROM jsonb_array_elements(d #> ARRAY['tables', 'export_app.' || t.table_name]) AS r), '; ')
 	FROM unnest(ARRAY['stops', 'meals', 'photos', 'maps']) AS t (table_name)), 'stops: stop-eve; meals: meal-eve meal-guest', 'two keys deep, without CASCADE') FROM pg_temp.whole('eve') AS d;
+
+-- a policy that raises is no reason to refuse the rest
+CREATE TABLE export_app.guarded (who uuid REFERENCES auth.users ON DELETE CASCADE, text text);
+CREATE FUNCTION export_app.guard() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM auth.require_role('owner'); RETURN true; END $$;
+GRANT EXECUTE ON FUNCTION export_app.guard() TO PUBLIC;
+GRANT SELECT ON export_app.guarded TO authenticated;
+ALTER TABLE export_app.guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY guarded ON export_app.guarded USING (export_app.guard());
+INSERT INTO export_app.guarded VALUES (pg_temp.u('ann'), 'guarded');
+SELECT is(strpos(d::text, 'guarded') = 0 AND d #> '{tables,export_app.orders}' IS NOT NULL, true, 'a guard that raises hides its table alone')
+	FROM pg_temp.mine(:'ann'::jsonb ->> 'access_token') AS d;
+SELECT set_config('request.method', 'POST', true) \g /dev/null
+SELECT is(strpos(d::text, 'guarded') = 0 AND d #> '{tables,export_app.orders}' IS NOT NULL, true, 'under PostgREST, too')
+	FROM pg_temp.mine(:'ann'::jsonb ->> 'access_token') AS d;
+SELECT set_config('request.method', '', true) \g /dev/null
+SELECT isnt(strpos(pg_temp.whole('ann')::text, 'guarded'), 0, 'the administrator''s has it');
 
 -- what a caller has set
 CREATE TABLE export_app.floats (f float8 PRIMARY KEY, who uuid REFERENCES auth.users ON DELETE CASCADE);
