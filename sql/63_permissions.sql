@@ -11,12 +11,12 @@ COMMENT ON FUNCTION auth.scope(text, text) IS 'on which rows of a resource the c
 REVOKE ALL ON FUNCTION auth.scope(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.scope(text, text) TO anon, authenticated, auth_admin;
 
-CREATE OR REPLACE FUNCTION auth.scope_is(resource text, action text, scope text) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth.scope_id(resource text, action text, scope text) RETURNS uuid
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'intrex_auth_scope_is';
-COMMENT ON FUNCTION auth.scope_is(text, text, text) IS 'whether auth.scope() is this scope: for policies';
-REVOKE ALL ON FUNCTION auth.scope_is(text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth.scope_is(text, text, text) TO anon, authenticated, auth_admin;
+	AS 'MODULE_PATHNAME', 'intrex_auth_scope_id';
+COMMENT ON FUNCTION auth.scope_id(text, text, text) IS 'for policies, what the column of a scope is compared with: the tenant for tenant, the user for assigned and own, if that is the scope of the caller; else NULL';
+REVOKE ALL ON FUNCTION auth.scope_id(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.scope_id(text, text, text) TO anon, authenticated, auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.scope_letter(resource text, action text) RETURNS "char"
 	LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -124,86 +124,47 @@ COMMENT ON FUNCTION auth._protect_scopes(regclass) IS 'Internal: the rows of a p
 REVOKE ALL ON FUNCTION auth._protect_scopes(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_scopes(regclass) TO auth_admin;
 
--- The condition beside the tenant test for an action; NULL: one that nobody may.
--- Scopes that no permission on the resource can have are left out: what compares
--- nothing of a row is asked once, not for each row.
-CREATE OR REPLACE FUNCTION auth._protect_narrowing(target regclass, action text)
-RETURNS TABLE (expression text, stored text)
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	WITH asked AS (
-		SELECT p.resource, s.scope, s.position, r.expression, r.stored
-		FROM auth._protect_entry(target) p
-		JOIN auth.resources k ON k.name = p.resource
-		CROSS JOIN unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) WITH ORDINALITY s (scope, position)
-		LEFT JOIN auth._protect_scopes(target) r ON r.scope = s.scope
-		WHERE action IS NOT NULL AND (s.scope = 'tenant' OR r.scope IS NOT NULL)
-			AND (k.scopes IS NULL OR s.scope = ANY (k.scopes))
-	)
-	SELECT
-		CASE WHEN count(*) = 0 THEN 'false'
-			WHEN every(scope = 'tenant') THEN format('(SELECT auth.scope_is(%L, %L, ''tenant''))', min(resource), action)
-			ELSE format('CASE (SELECT auth.scope_letter(%L, %L))', min(resource), action)
-				|| string_agg(format(' WHEN ''%s'' THEN %s', left(scope, 1), coalesce(expression, 'true')), '' ORDER BY position)
-				|| ' ELSE false END' END,
-		CASE WHEN count(*) = 0 THEN 'false'
-			WHEN every(scope = 'tenant') THEN format('( SELECT auth.scope_is(%L::text, %L::text, ''tenant''::text) AS scope_is)', min(resource), action)
-			ELSE format(E'\nCASE ( SELECT auth.scope_letter(%L::text, %L::text) AS scope_letter)', min(resource), action)
-				|| string_agg(format(E'\n    WHEN ''%s''::"char" THEN %s', left(scope, 1), coalesce(stored, 'true')), '' ORDER BY position)
-				|| E'\n    ELSE false\nEND' END
-	FROM asked
-$$;
-COMMENT ON FUNCTION auth._protect_narrowing(regclass, text) IS 'Internal: what the permissions on its resource let through of a tenant''s rows, for an action';
-REVOKE ALL ON FUNCTION auth._protect_narrowing(regclass, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_narrowing(regclass, text) TO auth_admin;
-
--- The whole condition of a table without tenants, whose rows belong to users: each
--- operand compares one column, so that its index can be used. auth.assignments are
--- of tenants, and do not count here.
-CREATE OR REPLACE FUNCTION auth._protect_users_rows(target regclass, action text)
-RETURNS TABLE (expression text, stored text)
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT
-		coalesce(string_agg(format('(%I OPERATOR(pg_catalog.=) (SELECT auth.uid()) AND (SELECT auth.scope_is(%L, %L, %L)))',
-			s.name, p.resource, action, s.scope), ' OR ' ORDER BY s.scope), 'false'),
-		CASE count(*) WHEN 0 THEN 'false' WHEN 1 THEN min(s.stored)
-			ELSE '(' || string_agg(s.stored, ' OR ' ORDER BY s.scope) || ')' END
-	FROM auth._protect_entry(target) p
-	JOIN auth.resources k ON k.name = p.resource
-	CROSS JOIN LATERAL (
-		SELECT v.scope, v.name,
-			format('((%I = ( SELECT auth.uid() AS uid)) AND ( SELECT auth.scope_is(%L::text, %L::text, %L::text) AS scope_is))',
-				v.name, p.resource, action, v.scope)
-		FROM (VALUES ('assigned', p.assignee_column), ('own', p.owner_column)) v (scope, name)
-		WHERE v.name IS NOT NULL AND (k.scopes IS NULL OR v.scope = ANY (k.scopes))
-	) s (scope, name, stored)
-	WHERE action IS NOT NULL
-$$;
-COMMENT ON FUNCTION auth._protect_users_rows(regclass, text) IS 'Internal: which rows of a table without tenants the permissions on its resource let through, for an action';
-REVOKE ALL ON FUNCTION auth._protect_users_rows(regclass, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_users_rows(regclass, text) TO auth_admin;
-
--- Everything but the tenant test that an action demands of a row.
+-- What an action demands of a row, by the permissions on the resource of its table:
+-- scopes that no permission can have are left out. Where the tenant is the only one,
+-- or in a table without tenants the user, one comparison says it all, by an index;
+-- so nothing else is compared for each row. auth.assignments are of tenants, and do
+-- not count in a table without. An action of NULL is one that nobody may.
 CREATE OR REPLACE FUNCTION auth._protect_condition(target regclass, action text)
 RETURNS TABLE (expression text, stored text)
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT n.expression, n.stored
-	FROM auth._protect_entry(target) p
-	CROSS JOIN LATERAL (
-		SELECT * FROM auth._protect_narrowing(target, action) WHERE p.tenant_column IS NOT NULL
-		UNION ALL
-		SELECT * FROM auth._protect_users_rows(target, action) WHERE p.tenant_column IS NULL
-	) n
+	WITH asked AS (
+		SELECT p.resource, p.tenant_column, s.scope, s.position, r.expression, r.stored, c.name,
+			quote_ident(c.name) || format(' OPERATOR(pg_catalog.=) (SELECT auth.scope_id(%L, %L, %L))', p.resource, action, s.scope) AS by_id,
+			'(' || quote_ident(c.name) || format(' = ( SELECT auth.scope_id(%L::text, %L::text, %L::text) AS scope_id))', p.resource, action, s.scope) AS by_id_stored
+		FROM auth._protect_entry(target) p
+		JOIN auth.resources k ON k.name = p.resource
+		CROSS JOIN unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) WITH ORDINALITY s (scope, position)
+		CROSS JOIN LATERAL (SELECT CASE s.scope WHEN 'tenant' THEN p.tenant_column WHEN 'assigned' THEN p.assignee_column
+			WHEN 'own' THEN p.owner_column END) c (name)
+		LEFT JOIN auth._protect_scopes(target) r ON r.scope = s.scope
+		WHERE action IS NOT NULL AND (k.scopes IS NULL OR s.scope = ANY (k.scopes))
+			AND CASE WHEN p.tenant_column IS NULL THEN c.name IS NOT NULL ELSE s.scope = 'tenant' OR r.scope IS NOT NULL END
+	)
+	SELECT
+		CASE WHEN count(*) = 0 THEN 'false'
+			WHEN min(tenant_column) IS NULL OR every(scope = 'tenant') THEN string_agg(by_id, ' OR ' ORDER BY position)
+			ELSE format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id()) AND CASE (SELECT auth.scope_letter(%L, %L))',
+					min(tenant_column), min(resource), action)
+				|| string_agg(format(' WHEN ''%s'' THEN %s', left(scope, 1), coalesce(expression, 'true')), '' ORDER BY position)
+				|| ' ELSE false END' END,
+		CASE WHEN count(*) = 0 THEN 'false'
+			WHEN count(*) > 1 AND min(tenant_column) IS NULL THEN '(' || string_agg(by_id_stored, ' OR ' ORDER BY position) || ')'
+			WHEN min(tenant_column) IS NULL OR every(scope = 'tenant') THEN min(by_id_stored)
+			ELSE format(E'((%I = ( SELECT auth.tenant_id() AS tenant_id)) AND\nCASE ( SELECT auth.scope_letter(%L::text, %L::text) AS scope_letter)',
+					min(tenant_column), min(resource), action)
+				|| string_agg(format(E'\n    WHEN ''%s''::"char" THEN %s', left(scope, 1), coalesce(stored, 'true')), '' ORDER BY position)
+				|| E'\n    ELSE false\nEND)' END
+	FROM asked
 $$;
-COMMENT ON FUNCTION auth._protect_condition(regclass, text) IS 'Internal: what an action demands of a row, besides its tenant';
+COMMENT ON FUNCTION auth._protect_condition(regclass, text) IS 'Internal: what an action demands of a row of a table that is protected as a resource';
 REVOKE ALL ON FUNCTION auth._protect_condition(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_condition(regclass, text) TO auth_admin;
 
@@ -215,19 +176,17 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 'intrex_auth_' || c.command, c.command, 'authenticated',
-		CASE WHEN p.resource IS NULL THEN t.expression
-			ELSE concat(t.expression || ' AND ', n.expression) END,
-		CASE WHEN p.resource IS NULL THEN t.stored
-			WHEN p.tenant_column IS NULL THEN n.stored
-			ELSE format('(%s AND%s)', t.stored, CASE WHEN left(n.stored, 1) = E'\n' THEN n.stored ELSE ' ' || n.stored END) END
+	SELECT 'intrex_auth_' || c.command, c.command, 'authenticated', n.expression, n.stored
 	FROM auth._protect_entry(target) p
-	CROSS JOIN LATERAL (SELECT
-		CASE WHEN p.tenant_column IS NOT NULL THEN format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id())', p.tenant_column) END,
-		CASE WHEN p.tenant_column IS NOT NULL THEN format('(%I = ( SELECT auth.tenant_id() AS tenant_id))', p.tenant_column) END
-	) t (expression, stored)
 	CROSS JOIN unnest(ARRAY['select', 'insert', 'update', 'delete']) c (command)
-	LEFT JOIN LATERAL auth._protect_condition(target, auth._protect_action(p.resource, c.command)) n ON true
+	CROSS JOIN LATERAL (
+		SELECT format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id())', p.tenant_column),
+			format('(%I = ( SELECT auth.tenant_id() AS tenant_id))', p.tenant_column)
+		WHERE p.resource IS NULL
+		UNION ALL
+		SELECT t.expression, t.stored FROM auth._protect_condition(target, auth._protect_action(p.resource, c.command)) t
+		WHERE p.resource IS NOT NULL
+	) n (expression, stored)
 	UNION ALL
 	SELECT 'intrex_auth_platform', 'all', 'auth_platform',
 		'(SELECT auth.is_super_admin())',

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
+#include "utils/uuid.h"
 
 #include "announce.h"
 #include "compat.h"
@@ -24,7 +25,7 @@
 #include "settings.h"
 
 SQL_FUNCTION(intrex_auth_scope);
-SQL_FUNCTION(intrex_auth_scope_is);
+SQL_FUNCTION(intrex_auth_scope_id);
 SQL_FUNCTION(intrex_auth_scope_letter);
 SQL_FUNCTION(intrex_auth_can);
 SQL_FUNCTION(intrex_auth_has_rank);
@@ -218,15 +219,39 @@ intrex_auth_scope(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(scope_names[decision.scope]));
 }
 
-/* SQL function: auth.scope_is(resource text, action text, scope text) returns boolean */
+/*
+ * SQL function: auth.scope_id(resource text, action text, scope text) returns uuid
+ *
+ * What the column of a scope is compared with, so that one comparison is both the
+ * permission and the row: the tenant, or for assigned and own the user, if it is
+ * the caller's scope; else NULL, which equals nothing.
+ */
 Datum
-intrex_auth_scope_is(PG_FUNCTION_ARGS)
+intrex_auth_scope_id(PG_FUNCTION_ARGS)
 {
+	const char *wanted = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	Decision	decision = Decide(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	const Identity *identity;
+	const pg_uuid_t *id;
 
-	PG_RETURN_BOOL(decision.scope != SCOPE_NONE &&
-				   strcmp(scope_names[decision.scope], text_to_cstring(PG_GETARG_TEXT_PP(2))) == 0);
+	if (strcmp(wanted, scope_names[SCOPE_TENANT]) != 0 &&
+		strcmp(wanted, scope_names[SCOPE_ASSIGNED]) != 0 &&
+		strcmp(wanted, scope_names[SCOPE_OWN]) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rows of this scope have no id in common"),
+				 errhint("Scopes are tenant, assigned and own.")));
+	if (decision.scope == SCOPE_NONE || strcmp(scope_names[decision.scope], wanted) != 0)
+		PG_RETURN_NULL();
+	/* asked anew, since conditions run SQL */
+	identity = IdentityGet();
+	if (identity == NULL)
+		PG_RETURN_NULL();
+	id = decision.scope == SCOPE_TENANT ? IdentityTenantId(identity) : IdentityUserId(identity);
+	if (id == NULL)
+		PG_RETURN_NULL();
+	return UUIDPGetDatum(memcpy(palloc(sizeof(*id)), id, sizeof(*id)));
 }
 
 /* SQL function: auth.can(resource text, action text) returns boolean */

@@ -142,7 +142,7 @@ SELECT is(people.answer('bea', $$SELECT count(*) FROM auth.who_can('read', 'peop
 SELECT people.become('') \g /dev/null
 SELECT is((SELECT format('%s %s', target, key_column) FROM auth.resource_tables('notes')), 'people.notes id', 'resource_tables: table and key');
 SELECT is_empty($$SELECT * FROM auth.resource_tables('note')$$, 'of no resource: none');
-SELECT matches(auth.action_condition('people.notes', 'read'), $$^CASE \(SELECT auth.scope_letter\('notes', 'read'\)\) WHEN 't' THEN true WHEN .* ELSE false END$$, 'action_condition: the scopes');
+SELECT matches(auth.action_condition('people.notes', 'read'), $$^tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND CASE \(SELECT auth.scope_letter\('notes', 'read'\)\) WHEN 't' THEN true WHEN .* ELSE false END$$, 'action_condition: the scopes');
 SELECT is(auth.action_condition('people.notes', NULL), 'false', 'of no action: nothing');
 SELECT is(people.answer('wil', $$SELECT auth.assigned_ids()$$), format('{%s}', people.id('2')), 'assigned_ids: his');
 SELECT is(people.answer('max', $$SELECT auth.assigned_ids()$$), '{}', 'of who is assigned to nothing');

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(111);
+SELECT plan(121);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'publish']) \g /dev/null
 SELECT auth.resource_create('papers', ARRAY['read', 'write', 'delete', 'admin']) \g /dev/null
@@ -46,7 +46,10 @@ SELECT is(people.answer('', $$SELECT auth.can('note', 'read')$$), '42704 there i
 SELECT is(people.answer('bea', format('SELECT auth.can(%L, ''read'')', repeat('n', 1000))), '42704 there is no resource "' || repeat('n', 63) || '"', 'a long one');
 SELECT is(auth.scope(NULL, 'read'), NULL, 'NULL resource');
 SELECT is(auth.can('notes', NULL), NULL, 'NULL action');
-SELECT is(auth.scope_is('notes', 'read', NULL), NULL, 'NULL scope');
+SELECT is(auth.scope_id('notes', 'read', NULL), NULL, 'NULL scope');
+SELECT is(people.answer(who, format('SELECT auth.scope_id(''notes'', ''read'', %L)', scope)), CASE WHEN whose <> '' THEN people.id(whose)::text END, format('scope_id: %s, %s', who, scope))
+	FROM (VALUES ('bea', 'tenant', 'north'), ('bea', 'own', ''), ('wil', 'assigned', 'wil'), ('wil', 'tenant', ''), ('own', 'own', 'own'), ('own', 'assigned', ''), ('nil', 'own', ''), ('sue', 'tenant', ''), ('', 'tenant', '')) AS v (who, scope, whose);
+SELECT is(people.answer('max', $$SELECT auth.scope_id('notes', 'read', 'unit')$$), '22023 rows of this scope have no id in common', 'scope_id: a scope of many ids');
 
 -- write is create and update, admin is all; a denial is before all
 SELECT auth.permission_set('odd', 'papers', 'write', 'own') \g /dev/null

@@ -69,10 +69,10 @@ index: CREATE INDEX intrex_auth_owner_orders ON shop.orders (user_id)
 trigger: CREATE TRIGGER intrex_auth_columns BEFORE UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION auth.columns_guard('orders', 'ID')
 row level security: ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY
 row level security: ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY
-policy: CREATE POLICY intrex_auth_delete ON shop.orders FOR DELETE TO authenticated USING ((user_id OPERATOR(pg_catalog.=) (SELECT auth.uid()) AND (SELECT auth.scope_is('orders', 'delete', 'own'))))
-policy: CREATE POLICY intrex_auth_insert ON shop.orders FOR INSERT TO authenticated WITH CHECK ((user_id OPERATOR(pg_catalog.=) (SELECT auth.uid()) AND (SELECT auth.scope_is('orders', 'create', 'own'))))
-policy: CREATE POLICY intrex_auth_select ON shop.orders FOR SELECT TO authenticated USING ((user_id OPERATOR(pg_catalog.=) (SELECT auth.uid()) AND (SELECT auth.scope_is('orders', 'read', 'own'))))
-policy: CREATE POLICY intrex_auth_update ON shop.orders FOR UPDATE TO authenticated USING ((user_id OPERATOR(pg_catalog.=) (SELECT auth.uid()) AND (SELECT auth.scope_is('orders', 'update', 'own')))) WITH CHECK ((user_id OPERATOR(pg_catalog.=) (SELECT auth.uid()) AND (SELECT auth.scope_is('orders', 'update', 'own'))))
+policy: CREATE POLICY intrex_auth_delete ON shop.orders FOR DELETE TO authenticated USING (user_id OPERATOR(pg_catalog.=) (SELECT auth.scope_id('orders', 'delete', 'own')))
+policy: CREATE POLICY intrex_auth_insert ON shop.orders FOR INSERT TO authenticated WITH CHECK (user_id OPERATOR(pg_catalog.=) (SELECT auth.scope_id('orders', 'create', 'own')))
+policy: CREATE POLICY intrex_auth_select ON shop.orders FOR SELECT TO authenticated USING (user_id OPERATOR(pg_catalog.=) (SELECT auth.scope_id('orders', 'read', 'own')))
+policy: CREATE POLICY intrex_auth_update ON shop.orders FOR UPDATE TO authenticated USING (user_id OPERATOR(pg_catalog.=) (SELECT auth.scope_id('orders', 'update', 'own'))) WITH CHECK (user_id OPERATOR(pg_catalog.=) (SELECT auth.scope_id('orders', 'update', 'own')))
 policy: CREATE POLICY intrex_auth_platform ON shop.orders FOR ALL TO auth_platform USING ((SELECT auth.is_super_admin())) WITH CHECK ((SELECT auth.is_super_admin()))$$,
 	'each step');
 SELECT is(pg_temp.steps($$protect('shop.orders', 'orders', NULL, owner_column => 'user_id')$$), NULL, 'a second call does nothing');
@@ -215,7 +215,7 @@ SELECT * FROM auth.protect('shop.bills', 'bills', unit_column => 'unit_id', owne
 INSERT INTO shop.bills (tenant_id, user_id) VALUES (people.id('north'), people.id('max')), (people.id('north'), people.id('pat'));
 SELECT auth.permission_set('clerk', 'bills', 'read', 'tenant') \g /dev/null
 SELECT is((SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = 'shop.bills'::regclass AND polname = 'intrex_auth_select'),
-	$$((tenant_id = ( SELECT auth.tenant_id() AS tenant_id)) AND ( SELECT auth.scope_is('bills'::text, 'read'::text, 'tenant'::text) AS scope_is))$$, 'nothing is compared but the tenant');
+	$$(tenant_id = ( SELECT auth.scope_id('bills'::text, 'read'::text, 'tenant'::text) AS scope_id))$$, 'nothing is compared but the tenant');
 SELECT is(people.answer('max', 'SELECT count(*) FROM shop.bills'), '2', 'and the member sees all of it');
 SELECT throws_ok($$SELECT auth.permission_set('clerk', 'bills', 'read', 'own')$$, '22023', 'permissions on "bills" cannot have the scope "own"', 'another scope is refused');
 SELECT throws_ok($$SELECT auth.resource_scopes_set('bills', '{own}')$$, '23503', 'permissions have the scope "tenant"', 'a scope that is used stays');
