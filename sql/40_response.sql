@@ -1,13 +1,34 @@
 -- sql/40_response.sql: refusals and errors: the one place that words their shape.
 -- Depends on nothing but the setting conventions of PostgREST (response.*).
 
+CREATE OR REPLACE FUNCTION auth._response_headers() RETURNS jsonb
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	before CONSTANT text := current_setting('response.headers', true);
+	headers jsonb := '[]';
+BEGIN
+	-- what somebody has left there in another form PostgREST would refuse
+	IF before <> '' THEN
+		BEGIN
+			headers := before::jsonb;
+		EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+			headers := '[]';
+		END;
+	END IF;
+	RETURN CASE WHEN jsonb_typeof(headers) = 'array' THEN headers ELSE '[]' END;
+END
+$$;
+COMMENT ON FUNCTION auth._response_headers() IS 'the headers of the response so far, an array';
+REVOKE ALL ON FUNCTION auth._response_headers() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth._response_header(name text, value text) RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	headers jsonb := '[]';
-	before text := current_setting('response.headers', true);
 BEGIN
 	-- PostgREST passes CR and LF on: they would begin a header of their own
 	IF name IS NULL OR name !~ '^[A-Za-z0-9!#$%&''*+.^_`|~-]{1,128}$' THEN
@@ -21,17 +42,7 @@ BEGIN
 			MESSAGE = format('invalid value of the response header "%s"', name),
 			HINT = 'It has at most 8192 bytes and no control characters.';
 	END IF;
-	-- append; what somebody else has left there in another form PostgREST would refuse
-	IF before <> '' THEN
-		BEGIN
-			headers := before::jsonb;
-		EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-			headers := '[]';
-		END;
-		IF jsonb_typeof(headers) <> 'array' THEN
-			headers := '[]';
-		END IF;
-	END IF;
+	headers := auth._response_headers();
 	-- once is enough: many calls in one transaction must not make the list long
 	IF headers @> jsonb_build_array(jsonb_build_object(name, value)) THEN
 		RETURN;
@@ -41,6 +52,27 @@ END
 $$;
 COMMENT ON FUNCTION auth._response_header(text, text) IS 'appends a header to the response of PostgREST';
 REVOKE ALL ON FUNCTION auth._response_header(text, text) FROM PUBLIC;
+
+-- RFC 6265 §4.1.1: no two cookies of one name in a response.  A second login or a
+-- logout in the same transaction takes the place of what the first had set.
+CREATE OR REPLACE FUNCTION auth._response_cookie(name text, cookie text) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	headers CONSTANT jsonb := auth._response_headers();
+BEGIN
+	IF headers @? '$[*]."Set-Cookie"' THEN
+		PERFORM set_config('response.headers', (
+			SELECT coalesce(jsonb_agg(h.header ORDER BY h.n), '[]')::text
+			FROM jsonb_array_elements(headers) WITH ORDINALITY AS h (header, n)
+			WHERE starts_with(h.header ->> 'Set-Cookie', name || '=') IS NOT TRUE), true);
+	END IF;
+	PERFORM auth._response_header('Set-Cookie', name || '=' || cookie);
+END
+$$;
+COMMENT ON FUNCTION auth._response_cookie(text, text) IS 'appends a cookie (its value and attributes) to the response of PostgREST; one of the same name before it goes';
+REVOKE ALL ON FUNCTION auth._response_cookie(text, text) FROM PUBLIC;
 
 -- Returned, not raised: an exception would roll back the attempt and its audit row.
 CREATE OR REPLACE FUNCTION auth._refusal(status integer, code text, message text, retry_after integer DEFAULT NULL) RETURNS jsonb

@@ -64,6 +64,28 @@ $$;
 COMMENT ON FUNCTION auth._turn_away_throttled(text, text, text, uuid) IS 'counts an attempt; the refusal when there were too many, NULL to go on';
 REVOKE ALL ON FUNCTION auth._turn_away_throttled(text, text, text, uuid) FROM PUBLIC;
 
+-- Where a cookie carries the refresh token, another site could have a browser log in
+-- as somebody else, or refresh and log out as its user.
+CREATE OR REPLACE FUNCTION auth._is_cross_site() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'intrex_auth_is_cross_site';
+COMMENT ON FUNCTION auth._is_cross_site() IS 'whether a cookie delivers and the browser says that another site asks';
+REVOKE ALL ON FUNCTION auth._is_cross_site() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._turn_away_cross_site(event text, identifier text DEFAULT NULL) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth._is_cross_site() THEN
+		RETURN auth._turn_away(event, 403, 'cross_site_request', 'Requests of other sites are refused', identifier);
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._turn_away_cross_site(text, text) IS 'the refusal of a request of another site where a cookie delivers, NULL to go on';
+REVOKE ALL ON FUNCTION auth._turn_away_cross_site(text, text) FROM PUBLIC;
+
 -- A password of a megabyte is a wrong one; more is not worth a hash.
 CREATE OR REPLACE FUNCTION auth._credentials_problem(email text, password text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -178,11 +200,11 @@ COMMENT ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid
 REVOKE ALL ON FUNCTION auth._grant_user(uuid, text, boolean, text, text, uuid, uuid[], boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._grant(user_id uuid, session_id uuid, tenant_id uuid, refresh_token text, not_after bigint DEFAULT NULL,
-		method text DEFAULT NULL) RETURNS jsonb
+		method text DEFAULT NULL, refresh_expires_at timestamptz DEFAULT NULL) RETURNS jsonb
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_grant';
-COMMENT ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint, text) IS 'what a client gets: a signed access token, the refresh token unless NULL, and the user; not_after bounds exp (epoch seconds), method is for the claims hook (NULL: as the session began). {error} when that refuses';
-REVOKE ALL ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint, text, timestamptz) IS 'what a client gets: a signed access token, the refresh token unless NULL (in a cookie where intrex_auth.token_delivery says so), and the user; not_after bounds exp (epoch seconds), method is for the claims hook (NULL: as the session began), refresh_expires_at for the cookie (NULL: the token is new). {error} when that refuses';
+REVOKE ALL ON FUNCTION auth._grant(uuid, uuid, uuid, text, bigint, text, timestamptz) FROM PUBLIC;
 
 -- Nobody knows the tokens of a session that began for a grant that was refused.
 CREATE OR REPLACE FUNCTION auth._grant_refused(user_id uuid, session_id uuid, tenant_id uuid, began boolean, status integer, message text) RETURNS jsonb
@@ -236,3 +258,46 @@ END
 $$;
 COMMENT ON FUNCTION auth._revoke_sessions(uuid, text, uuid, uuid) IS 'ends sessions of a user for good, all, one, or all but one; survives a crash; returns how many';
 REVOKE ALL ON FUNCTION auth._revoke_sessions(uuid, text, uuid, uuid) FROM PUBLIC;
+
+-- The cookie of the refresh token ----------------------------------------------
+
+CREATE OR REPLACE FUNCTION auth._cookie_token() RETURNS text
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'intrex_auth_cookie_token';
+COMMENT ON FUNCTION auth._cookie_token() IS 'the refresh token that came by cookie, with a POST, where a cookie delivers; else NULL';
+REVOKE ALL ON FUNCTION auth._cookie_token() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._cookie_clear() RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_cookie_clear';
+COMMENT ON FUNCTION auth._cookie_clear() IS 'has the client forget the cookie of its refresh token, where a cookie delivers';
+REVOKE ALL ON FUNCTION auth._cookie_clear() FROM PUBLIC;
+
+-- The session of the cookie is not always that of the access token: another tab may
+-- have logged in as somebody else.  A browser that logs out keeps neither.
+CREATE OR REPLACE FUNCTION auth._cookie_session_end(scope text) RETURNS integer
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	presented CONSTANT auth.refresh_tokens := auth._refresh_row(auth._opaque_hash(auth._cookie_token()));
+	session record;
+	revoked integer := 0;
+BEGIN
+	IF auth._is_cross_site() THEN
+		RETURN 0;
+	END IF;
+	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
+	IF FOUND THEN
+		revoked := auth._revoke_sessions(session.user_id, 'logout', presented.session_id);
+	END IF;
+	IF revoked > 0 THEN
+		PERFORM auth._audit('logout', 'success', NULL, session.user_id, session.tenant_id, presented.session_id, NULL,
+			jsonb_build_object('scope', scope, 'revoked', revoked, 'by', 'cookie'));
+	END IF;
+	PERFORM auth._cookie_clear();
+	RETURN revoked;
+END
+$$;
+COMMENT ON FUNCTION auth._cookie_session_end(text) IS 'ends the session whose refresh token came by cookie, and has the client forget it; returns how many';
+REVOKE ALL ON FUNCTION auth._cookie_session_end(text) FROM PUBLIC;

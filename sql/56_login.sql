@@ -25,6 +25,10 @@ DECLARE
 	session record;
 	answer jsonb;
 BEGIN
+	refusal := auth._turn_away_cross_site('login', email);
+	IF refusal IS NOT NULL THEN
+		RETURN refusal;
+	END IF;
 	IF problem IS NOT NULL THEN
 		RETURN auth._turn_away('login', 400, 'validation_failed', problem, email);
 	END IF;
@@ -95,7 +99,7 @@ REVOKE ALL ON FUNCTION auth._refresh_rotate(text, uuid) FROM PUBLIC;
 -- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
 -- REPEATABLE READ: what another transaction did meanwhile shows as 23505, and
 -- through the look-ups, which take a snapshot of their own.
-CREATE OR REPLACE FUNCTION auth._refresh_unusual(refresh_token text, presented_at timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION auth._refresh_unusual(refresh_token text, presented_at timestamptz, by_cookie boolean) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -106,14 +110,22 @@ DECLARE
 	session record;
 	refused text;
 	tenant uuid;
+	refusal CONSTANT jsonb := auth._turn_away_cross_site('refresh');
 	answer jsonb;
 BEGIN
-	IF coalesce(refresh_token, '') = '' THEN
+	IF refusal IS NOT NULL THEN
+		RETURN refusal;
+	END IF;
+	-- without its cookie a browser is signed out, which is no mistake of the application
+	IF coalesce(refresh_token, '') = '' AND NOT by_cookie THEN
 		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
 	END IF;
 	presented := auth._refresh_row(auth._opaque_hash(refresh_token));
 	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
 	IF NOT FOUND THEN
+		IF by_cookie AND refresh_token IS NOT NULL THEN
+			PERFORM auth._cookie_clear();
+		END IF;
 		RETURN auth._turn_away('refresh', 401, 'refresh_token_not_found', 'Invalid refresh token');
 	END IF;
 	refused := auth._session_state(presented.session_id, session.user_id, NULL);
@@ -126,6 +138,10 @@ BEGIN
 		refused := 'refresh_token_already_used';
 	END IF;
 	IF refused IS NOT NULL THEN
+		-- good for nothing any more; a ban may end
+		IF by_cookie AND refused <> 'user_banned' THEN
+			PERFORM auth._cookie_clear();
+		END IF;
 		RETURN auth._turn_away('refresh', CASE refused WHEN 'user_banned' THEN 403 ELSE 401 END, refused,
 			CASE refused
 				WHEN 'user_banned' THEN 'User is banned'
@@ -153,24 +169,24 @@ BEGIN
 	IF child.token_hash IS NOT NULL THEN
 		-- another tab, or an answer that was lost: the same successor
 		answer := auth._grant(session.user_id, presented.session_id, tenant, auth._refresh_successor(presented.salt, refresh_token),
-			method => 'token_refresh');
+			method => 'token_refresh', refresh_expires_at => child.expires_at);
 		IF NOT answer ? 'error' THEN
 			PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
 		END IF;
 		RETURN answer;
 	END IF;
 	-- NULL: something has changed since this began
-	RETURN coalesce(auth._refresh_rotate(refresh_token, tenant), auth._refresh_unusual(refresh_token, presented_at));
+	RETURN coalesce(auth._refresh_rotate(refresh_token, tenant), auth._refresh_unusual(refresh_token, presented_at, by_cookie));
 END
 $$;
-COMMENT ON FUNCTION auth._refresh_unusual(text, timestamptz) IS 'what auth_api.refresh() does where something is not as usual: refusals, theft, the same successor again, another tenant';
-REVOKE ALL ON FUNCTION auth._refresh_unusual(text, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) IS 'what auth_api.refresh() does where something is not as usual: refusals, theft, the same successor again, another tenant';
+REVOKE ALL ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
 	AS 'MODULE_PATHNAME', 'intrex_auth_refresh';
-COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token for the next one and an access token; one that was used before ends its session';
+COMMENT ON FUNCTION auth_api.refresh(text) IS 'exchanges a refresh token, the argument or that of the cookie, for the next one and an access token; one that was used before ends its session';
 REVOKE ALL ON FUNCTION auth_api.refresh(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.refresh(text) TO anon, authenticated;
 
@@ -179,11 +195,30 @@ CREATE OR REPLACE FUNCTION auth_api.logout(scope text DEFAULT 'local') RETURNS j
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
 	AS $$
 DECLARE
-	caller CONSTANT uuid := auth.uid();
-	tenant CONSTANT uuid := auth.tenant_id();
-	this CONSTANT uuid := auth.session_id();
+	by_cookie CONSTANT boolean := auth._cookie_token() IS NOT NULL;
+	caller uuid;
+	tenant uuid;
+	this uuid;
+	refusal jsonb;
 	revoked integer;
 BEGIN
+	BEGIN
+		caller := auth.uid();
+		tenant := auth.tenant_id();
+		this := auth.session_id();
+	EXCEPTION WHEN invalid_authorization_specification OR SQLSTATE 'PGRST' THEN
+		IF NOT by_cookie THEN
+			RAISE;
+		END IF;
+	END;
+	-- without an access token that holds; who logs out of what has ended has what he wants
+	IF caller IS NULL AND by_cookie AND scope = 'local' THEN
+		refusal := auth._turn_away_cross_site('logout');
+		IF refusal IS NOT NULL THEN
+			RETURN refusal;
+		END IF;
+		RETURN jsonb_build_object('revoked', auth._cookie_session_end(scope));
+	END IF;
 	IF caller IS NULL THEN
 		RETURN auth._refuse('logout', 401, 'no_authorization', 'Authentication required');
 	END IF;
@@ -197,9 +232,12 @@ BEGIN
 	revoked := auth._revoke_sessions(caller, 'logout',
 		CASE scope WHEN 'local' THEN this END, CASE scope WHEN 'others' THEN this END);
 	PERFORM auth._audit('logout', 'success', NULL, caller, tenant, this, NULL, jsonb_build_object('scope', scope, 'revoked', revoked));
+	IF scope <> 'others' THEN
+		revoked := revoked + auth._cookie_session_end(scope);
+	END IF;
 	RETURN jsonb_build_object('revoked', revoked);
 END
 $$;
-COMMENT ON FUNCTION auth_api.logout(text) IS 'ends this session (local), the others, or all (global), access tokens included: {revoked}';
+COMMENT ON FUNCTION auth_api.logout(text) IS 'ends this session (local), the others, or all (global), access tokens included: {revoked}. The cookie goes, and is enough to end its own session';
 REVOKE ALL ON FUNCTION auth_api.logout(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.logout(text) TO anon, authenticated;

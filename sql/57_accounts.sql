@@ -58,6 +58,10 @@ DECLARE
 	tenant uuid;
 	session record;
 BEGIN
+	refusal := auth._turn_away_cross_site('register', tried);
+	IF refusal IS NOT NULL THEN
+		RETURN refusal;
+	END IF;
 	IF NOT auth._enabled('allow_signup') THEN
 		RETURN auth._turn_away('register', 403, 'signup_disabled', 'Signups are not allowed', tried);
 	END IF;
@@ -132,6 +136,10 @@ DECLARE
 	account uuid;
 	session record;
 BEGIN
+	refusal := auth._turn_away_cross_site('bootstrap_admin', tried);
+	IF refusal IS NOT NULL THEN
+		RETURN refusal;
+	END IF;
 	IF NOT is_open OR EXISTS (SELECT FROM auth.users AS u WHERE u.is_super_admin) THEN
 		RETURN auth._turn_away('bootstrap_admin', 403, 'bootstrap_disabled', 'Bootstrap is disabled', tried);
 	END IF;
@@ -391,6 +399,9 @@ BEGIN
 		RETURN auth._refuse('session_revoke', 404, 'session_not_found', 'Session not found', target);
 	END IF;
 	PERFORM auth._audit('session_revoke', 'success', NULL, caller, tenant, this, NULL, target);
+	IF session_id = this THEN
+		PERFORM auth._cookie_clear();
+	END IF;
 	RETURN jsonb_build_object('revoked', session_id);
 END
 $$;

@@ -409,6 +409,7 @@ BEGIN
 	IF answer ? 'held' THEN
 		RETURN auth._refuse('account_delete', 409, 'account_in_use', 'The account is still referred to: ask an administrator to delete it', answer);
 	END IF;
+	PERFORM auth._cookie_clear();
 	RETURN jsonb_build_object('deleted', caller);
 END
 $$;

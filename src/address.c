@@ -2,7 +2,7 @@
  * src/address.c: the address of the client that is being served.
  *
  * Depends on inet_client_addr() and, where intrex_auth.trusted_proxies says so, on
- * PostgREST's setting request.headers, read with the core's JSON reader.
+ * PostgREST's setting request.headers (request.c).
  *
  * X-Forwarded-For is a list to which each proxy appends the address that it saw.
  * So what n trusted proxies wrote are the last n entries, and the n-th from the
@@ -15,19 +15,14 @@
 #include <arpa/inet.h>
 
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/inet.h"
 
 #include "address.h"
 #include "compat.h"
+#include "request.h"
 #include "settings.h"
 
-#include "core/json.h"
-
 SQL_FUNCTION(intrex_auth_client_address);
-
-/* More headers than any HTTP server takes. */
-#define HEADERS_MAX_BYTES (256 * 1024)
 
 static const uint8 ipv4_in_ipv6[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -124,26 +119,13 @@ NthFromRight(const char *list, size_t length, int n, ClientAddress *address)
 static bool
 ForwardedAddress(ClientAddress *address)
 {
-	const char *headers = GetConfigOption("request.headers", true, false);
-	size_t		length = headers ? strlen(headers) : 0;
-	size_t		max_tokens = length / 2 + 1;
-	JsonToken  *tokens;
-	JsonDoc		doc;
 	char	   *list;
-	size_t		list_length;
-	int			token;
-	bool		found = false;
+	bool		found;
 
-	if (length == 0 || length > HEADERS_MAX_BYTES)
+	if (RequestGet("request.headers", "x-forwarded-for", &list) != REQUEST_FOUND)
 		return false;
-	tokens = palloc(sizeof(JsonToken) * max_tokens);
-	list = palloc(length + 1);
-	if (JsonParse(headers, length, tokens, max_tokens, &doc) == STATUS_OK &&
-		(token = JsonFind(&doc, 0, "x-forwarded-for")) >= 0 &&
-		JsonString(&doc, token, list, length + 1, &list_length) == STATUS_OK)
-		found = NthFromRight(list, list_length, setting_trusted_proxies, address);
+	found = NthFromRight(list, strlen(list), setting_trusted_proxies, address);
 	pfree(list);
-	pfree(tokens);
 	return found;
 }
 

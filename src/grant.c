@@ -17,10 +17,12 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "claimshook.h"
 #include "compat.h"
+#include "cookie.h"
 #include "grant.h"
 #include "jsonbuild.h"
 #include "keyring.h"
@@ -346,24 +348,47 @@ GrantBuild(const pg_uuid_t *session, const SessionFacts *who, const char *refres
 		return Refuse(&facts, method == NULL && refresh_token != NULL, &refusal);
 	appendStringInfo(&json, "\"token_type\":\"bearer\",\"expires_in\":" INT64_FORMAT ",\"expires_at\":" INT64_FORMAT ",",
 					 facts.ends_at - facts.issued_at, facts.ends_at);
-	if (refresh_token != NULL)
+	if (refresh_token != NULL && !CookieDelivers())
 		PutText(&json, "refresh_token", refresh_token);
 	PutUser(&json, &facts);
 	appendStringInfoChar(&json, '}');
 	return JsonTextToJsonb(json.data, json.len, "grant");
 }
 
+/* Until when a refresh token can be used that is issued now. */
+TimestampTz
+RefreshTokenEnd(TimestampTz now)
+{
+	return now + setting_refresh_token_lifetime * USECS_PER_SEC;
+}
+
+/* Let the cookie carry what GrantBuild() left out of the body. */
+void
+GrantDeliver(const char *refresh_token, TimestampTz expires_at)
+{
+	if (likely(!CookieDelivers()))
+		return;
+	if (refresh_token != NULL)
+		CookieSet(refresh_token, (expires_at - GetCurrentTimestamp() + USECS_PER_SEC - 1) / USECS_PER_SEC);
+	else
+		CookieNoStore();
+}
+
 /*
  * SQL function: auth._grant(user_id uuid, session_id uuid, tenant_id uuid,
- *                           refresh_token text, not_after bigint, method text) returns jsonb
+ *                           refresh_token text, not_after bigint, method text,
+ *                           refresh_expires_at timestamptz) returns jsonb
  *
- * Tenant, refresh token, not_after (epoch seconds) and method may be NULL.
+ * Tenant, refresh token, not_after (epoch seconds), method and refresh_expires_at
+ * (a new refresh token's) may be NULL.
  */
 Datum
 intrex_auth_grant(PG_FUNCTION_ARGS)
 {
 	SessionFacts who;
 	Liveness	liveness;
+	const char *refresh_token;
+	Jsonb	   *answer;
 	bool		refused;
 
 	LogGuardMark();
@@ -378,9 +403,12 @@ intrex_auth_grant(PG_FUNCTION_ARGS)
 	/* callers have looked already; this is what changed since */
 	if (liveness != LIVE)
 		ReportUnauthenticated(LivenessCode(liveness), LivenessText(liveness), NULL);
-	PG_RETURN_JSONB_P(GrantBuild(PG_GETARG_UUID_P(1), &who,
-								 PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)),
-								 PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4),
-								 PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5)),
-								 &refused));
+	refresh_token = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	answer = GrantBuild(PG_GETARG_UUID_P(1), &who, refresh_token,
+						PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4),
+						PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5)),
+						&refused);
+	if (!refused)
+		GrantDeliver(refresh_token, PG_ARGISNULL(6) ? RefreshTokenEnd(GetCurrentTimestamp()) : PG_GETARG_TIMESTAMPTZ(6));
+	PG_RETURN_JSONB_P(answer);
 }

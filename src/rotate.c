@@ -27,6 +27,7 @@
 
 #include "address.h"
 #include "compat.h"
+#include "cookie.h"
 #include "grant.h"
 #include "logguard.h"
 #include "report.h"
@@ -73,6 +74,7 @@ typedef struct Rotation
 	SessionFacts who;
 	char		successor[TOKEN_CHARS + 1];
 	bytea	   *hash;			/* of the successor */
+	TimestampTz expires_at;		/* the successor's */
 } Rotation;
 
 /* A table of ours, open for look-ups with one snapshot taken now. */
@@ -252,7 +254,8 @@ Write(Rotation *rotation)
 	values[2] = PointerGetDatum(rotation->parent);
 	values[3] = PointerGetDatum(salt);
 	values[4] = TimestampTzGetDatum(now);
-	values[5] = TimestampTzGetDatum(now + setting_refresh_token_lifetime * USECS_PER_SEC);
+	rotation->expires_at = RefreshTokenEnd(now);
+	values[5] = TimestampTzGetDatum(rotation->expires_at);
 	values[6] = UUIDPGetDatum(&rotation->who.user);
 	values[7] = UUIDPGetDatum(&rotation->who.tenant);
 	if (!rotation->who.has_tenant)
@@ -328,7 +331,12 @@ WriteAndGrant(Rotation *rotation, Jsonb **answer)
 
 	*answer = GrantBuild(&rotation->session, &rotation->who, rotation->successor,
 						 PG_INT64_MAX, "token_refresh", &refused);
-	return refused || TryWrite(rotation);
+	if (refused)
+		return true;
+	if (!TryWrite(rotation))
+		return false;
+	GrantDeliver(rotation->successor, rotation->expires_at);
+	return true;
 }
 
 /*
@@ -336,45 +344,62 @@ WriteAndGrant(Rotation *rotation, Jsonb **answer)
  * when it came, not by when a transaction that it had to wait for has ended.
  */
 static Datum
-CallUnusual(NullableDatum token, TimestampTz presented_at)
+CallUnusual(const text *token, TimestampTz presented_at, bool by_cookie)
 {
-	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
+	Oid			types[] = {TEXTOID, TIMESTAMPTZOID, BOOLOID};
 	FmgrInfo	function;
 	Datum		answer;
 
-	LOCAL_FCINFO(call, 2);
+	LOCAL_FCINFO(call, 3);
 
 	fmgr_info(LookupFuncName(list_make2(makeString("auth"), makeString("_refresh_unusual")),
 							 lengthof(types), types, false),
 			  &function);
 	InitFunctionCallInfoData(*call, &function, lengthof(types), InvalidOid, NULL, NULL);
-	call->args[0] = token;
+	call->args[0].value = PointerGetDatum(token);
+	call->args[0].isnull = token == NULL;
 	call->args[1].value = TimestampTzGetDatum(presented_at);
 	call->args[1].isnull = false;
+	call->args[2].value = BoolGetDatum(by_cookie);
+	call->args[2].isnull = false;
 	answer = FunctionCallInvoke(call);
 	if (call->isnull)
 		elog(ERROR, "auth._refresh_unusual() returned NULL");
 	return answer;
 }
 
+/* The token that came by cookie as an argument would; NULL when none did. */
+static text *
+TokenOfCookie(void)
+{
+	char	   *token = CookieToken();
+
+	return token != NULL ? cstring_to_text(token) : NULL;
+}
+
 /*
  * SQL function: auth_api.refresh(refresh_token text) returns jsonb
  *
- * In C for what is usual, because it is what clients call most.
+ * In C for what is usual, because it is what clients call most.  Without an
+ * argument the token is that of the cookie, where one delivers.
  */
 Datum
 intrex_auth_refresh(PG_FUNCTION_ARGS)
 {
 	TimestampTz presented_at = GetCurrentTimestamp();
+	text	   *token = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+	bool		by_cookie = token == NULL && CookieDelivers();
 	Rotation	rotation;
 	Jsonb	   *answer;
 
 	LogGuardMark();
-	if (!PG_ARGISNULL(0) &&
-		Prepare(&rotation, PG_GETARG_TEXT_PP(0), false, NULL) &&
+	if (by_cookie)
+		token = TokenOfCookie();
+	if (token != NULL && !CookieCrossSite() &&
+		Prepare(&rotation, token, false, NULL) &&
 		WriteAndGrant(&rotation, &answer))
 		PG_RETURN_JSONB_P(answer);
-	return CallUnusual(fcinfo->args[0], presented_at);
+	return CallUnusual(token, presented_at, by_cookie);
 }
 
 /*

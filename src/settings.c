@@ -124,6 +124,43 @@ int			setting_refresh_reuse_grace = 30;
 int			setting_password_algorithm = PASSHASH_BCRYPT;
 
 /*
+ * How a refresh token travels.  body: in the answer of login and refresh, for
+ * clients that keep it themselves; in a browser every script of the page could read
+ * it.  cookie: in an HttpOnly cookie, which no script reads and the browser sends
+ * by itself; so requests of other sites are refused, and those of sibling origins
+ * are what server-cors-allowed-origins of PostgREST is for.  A cookie needs a
+ * response that carries it: without request.method the token is in the body.
+ */
+int			setting_token_delivery = DELIVERY_BODY;
+
+/*
+ * The name of that cookie.  With the prefix __Host- browsers refuse one that a
+ * sibling subdomain has planted; it demands cookie_secure and the path /.
+ */
+char	   *setting_refresh_cookie_name;
+
+/*
+ * Where browsers send it: to this path of the API and below.  That of refresh
+ * alone keeps it out of all other requests, but then logout must come with an
+ * access token.  A path keeps nothing from other pages of the same origin.
+ */
+char	   *setting_refresh_cookie_path;
+
+/*
+ * Which requests of other sites carry it.  strict: none, and nothing is lost, since
+ * only the application's own pages refresh.  lax: those that navigate here by GET,
+ * which refresh does not take.  none is not offered: the cookie would follow
+ * whoever asks, and browsers give up such cookies.
+ */
+int			setting_refresh_cookie_same_site = SAME_SITE_STRICT;
+
+/*
+ * Send cookies by HTTPS alone.  Off is for development without it: everybody on
+ * the way reads the refresh token.
+ */
+bool		setting_cookie_secure = true;
+
+/*
  * How long an invitation to a tenant can be accepted.  Whoever has its token and
  * an account with the invited address gets in with the role that it names, as
  * long as who invited may still give that role.
@@ -259,6 +296,20 @@ static const struct config_enum_entry password_algorithms[] = {
 	{NULL, 0, false}
 };
 
+/* The spellings of token_delivery. */
+static const struct config_enum_entry token_deliveries[] = {
+	{"body", DELIVERY_BODY, false},
+	{"cookie", DELIVERY_COOKIE, false},
+	{NULL, 0, false}
+};
+
+/* The spellings of refresh_cookie_same_site. */
+static const struct config_enum_entry same_sites[] = {
+	{"strict", SAME_SITE_STRICT, false},
+	{"lax", SAME_SITE_LAX, false},
+	{NULL, 0, false}
+};
+
 /* Grows at each change of a setting of superusers: simple, and such changes are rare. */
 static uint64 generation = 0;
 
@@ -285,6 +336,37 @@ static void
 NoteEnumChange(int newval, void *extra)
 {
 	generation++;
+}
+
+/* Check hook: a cookie's name is a token of RFC 9110 §5.6.2, so that nothing ends it early. */
+static bool
+CheckCookieName(char **newval, void **extra, GucSource source)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789!#$%&'*+-.^_`|~";
+	size_t		length = strlen(*newval);
+
+	if (length >= 1 && length <= COOKIE_NAME_MAX && strspn(*newval, allowed) == length)
+		return true;
+	GUC_check_errdetail("The name of a cookie has 1 to %d letters, digits and characters of !#$%%&'*+-.^_`|~.",
+						COOKIE_NAME_MAX);
+	return false;
+}
+
+/* Check hook: a path begins with a slash and holds nothing that ends an attribute. */
+static bool
+CheckCookiePath(char **newval, void **extra, GucSource source)
+{
+	size_t		length = strlen(*newval);
+	bool		good = (*newval)[0] == '/' && length <= COOKIE_PATH_MAX;
+
+	for (const char *c = *newval; good && *c != '\0'; c++)
+		good = *c > ' ' && *c < 0x7f && *c != ';' && *c != ',';
+	if (good)
+		return true;
+	GUC_check_errdetail("The path of a cookie begins with / and has at most %d printable ASCII characters, none of them a space, comma or semicolon.",
+						COOKIE_PATH_MAX);
+	return false;
 }
 
 /* What a kept verification must be compared with. */
@@ -393,6 +475,32 @@ SettingsInit(void)
 				  "Sets how long a refresh token may be presented again while its successor is unused.",
 				  "It saves concurrent tabs and lost answers from being signed out; a thief has the same time.",
 				  &setting_refresh_reuse_grace, 0, 3600, GUC_UNIT_S);
+	DefineCustomEnumVariable("intrex_auth.token_delivery",
+							 "Sets how a refresh token travels: in the body of an answer, or in a cookie.",
+							 "A cookie takes a request by HTTP (request.method is set); otherwise the token is in the body.",
+							 &setting_token_delivery, DELIVERY_BODY, token_deliveries,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("intrex_auth.refresh_cookie_name",
+							   "Sets the name of the cookie that carries a refresh token.",
+							   "A name that begins with __Host- demands intrex_auth.cookie_secure and the path /.",
+							   &setting_refresh_cookie_name,
+							   "refresh_token", /* boot value */
+							   PGC_SUSET, 0, CheckCookieName, NULL, NULL);
+	DefineCustomStringVariable("intrex_auth.refresh_cookie_path",
+							   "Sets the path to which browsers send that cookie.",
+							   "With that of refresh alone, logout needs an access token.",
+							   &setting_refresh_cookie_path,
+							   "/", /* boot value */
+							   PGC_SUSET, 0, CheckCookiePath, NULL, NULL);
+	DefineCustomEnumVariable("intrex_auth.refresh_cookie_same_site",
+							 "Sets which requests of other sites carry that cookie.",
+							 "strict: none. lax: those that navigate here by GET.",
+							 &setting_refresh_cookie_same_site, SAME_SITE_STRICT, same_sites,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineBoolean("intrex_auth.cookie_secure",
+				  "Sends cookies by HTTPS alone.",
+				  "Off is for development without HTTPS.",
+				  &setting_cookie_secure);
 	DefineInteger("intrex_auth.invitation_lifetime",
 				  "Sets how long an invitation to a tenant can be accepted.",
 				  "From 1 minute to 30 days.",

@@ -26,6 +26,28 @@ extern int	setting_claims_hook_timeout;	/* milliseconds */
 extern int	setting_refresh_token_lifetime; /* seconds */
 extern int	setting_refresh_reuse_grace;	/* seconds */
 
+/* how refresh tokens travel */
+typedef enum TokenDelivery
+{
+	DELIVERY_BODY,
+	DELIVERY_COOKIE
+} TokenDelivery;
+
+typedef enum SameSite
+{
+	SAME_SITE_STRICT,
+	SAME_SITE_LAX
+} SameSite;
+
+#define COOKIE_NAME_MAX 64
+#define COOKIE_PATH_MAX 256
+
+extern int	setting_token_delivery; /* TokenDelivery */
+extern char *setting_refresh_cookie_name;
+extern char *setting_refresh_cookie_path;
+extern int	setting_refresh_cookie_same_site;	/* SameSite */
+extern bool setting_cookie_secure;
+
 /* members */
 extern int	setting_invitation_lifetime;	/* seconds */
 extern int	setting_max_pending_invitations;
