@@ -14,7 +14,8 @@ SELECT plan(31);
 
 SELECT isnt_empty($$SELECT * FROM auth.use_preset('chalvien')$$, 'the preset is loaded');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
-	$$VALUES ('intrex_auth.access_token_lifetime=15min'), ('intrex_auth.refresh_token_lifetime=7d')$$, 'JWT_ACCESS_TTL=15m, JWT_REFRESH_TTL=7d');
+	$$VALUES ('intrex_auth.access_token_lifetime=15min'), ('intrex_auth.refresh_token_lifetime=7d'), ('intrex_auth.token_delivery=cookie')$$,
+	'JWT_ACCESS_TTL=15m, JWT_REFRESH_TTL=7d, refresh_token in an HttpOnly cookie');
 SELECT people.add('admin', NULL, '', '{}', true) \g /dev/null
 SELECT people.add('user', NULL, '') \g /dev/null
 

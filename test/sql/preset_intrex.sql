@@ -21,7 +21,9 @@ SELECT throws_ok($$SELECT * FROM auth.use_preset('intrex')$$, '55000', 'this dat
 SELECT throws_ok($$SELECT * FROM auth.use_preset('neonpro')$$, '55000', 'this database uses the preset "intrex" already', 'and so is a second one');
 SELECT results_eq($$SELECT format('%s %s %s', name, rank, is_owner) COLLATE "default" FROM auth.roles ORDER BY rank DESC$$,
 	$$VALUES ('head_office_admin 30 t'), ('branch_manager 20 f'), ('operator 10 f')$$, 'its roles');
-SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$, $$VALUES ('intrex_auth.access_token_lifetime=24h')$$, 'sessions of 24 hours');
+SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
+	$$VALUES ('intrex_auth.access_token_lifetime=24h'), ('intrex_auth.refresh_token_lifetime=24h'),
+		('intrex_auth.token_delivery=cookie'), ('intrex_auth.refresh_cookie_same_site=lax')$$, 'sessions of 24 hours by cookie, SameSite=Lax, Max-Age=86400');
 
 SELECT people.add('hq', 'head_office_admin', units => ARRAY['unit of hq']) \g /dev/null
 SELECT people.add('manager', 'branch_manager', units => ARRAY['unit of manager']) \g /dev/null

@@ -16,7 +16,7 @@ SELECT plan(130);
 
 SELECT isnt_empty($$SELECT * FROM auth.use_preset('unipulse')$$, 'the preset is loaded');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
-	$$VALUES ('intrex_auth.access_token_lifetime=15min'), ('intrex_auth.refresh_token_lifetime=7d')$$, 'its lifetimes');
+	$$VALUES ('intrex_auth.access_token_lifetime=15min'), ('intrex_auth.refresh_token_lifetime=7d'), ('intrex_auth.token_delivery=cookie')$$, 'its lifetimes, and the refresh token in a cookie');
 SELECT people.add(lower(r), r, units => ARRAY['unit of ' || lower(r)]) FROM unnest(ARRAY['OWNER', 'ADMIN', 'EDITOR', 'VIEWER', 'CLIENT']) AS r \g /dev/null
 SELECT people.add('super', NULL, '', '{}', true) \g /dev/null
 SELECT people.make_tables() \g /dev/null
