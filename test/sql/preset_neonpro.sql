@@ -12,7 +12,7 @@ SET client_min_messages = warning;
 BEGIN;
 \i :include
 \i :include_matrix
-SELECT plan(195);
+SELECT plan(185);
 
 SELECT isnt_empty($$SELECT * FROM auth.use_preset('neonpro')$$, 'the preset is loaded');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
