@@ -15,6 +15,7 @@
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/json.h"
 
 #include "compat.h"
 #include "cookie.h"
@@ -142,10 +143,36 @@ DemandKeptPromise(void)
 				 errhint("Set intrex_auth.cookie_secure to on, or intrex_auth.refresh_cookie_name to a name without the prefix " SECURE_PREFIX ".")));
 }
 
+/*
+ * Make these two the headers of the response if there is none yet, as there mostly is
+ * not: the functions in SQL take longer than the rest of a refresh.  What the cookie is
+ * made of needs no escape in JSON, but it gets it.
+ */
+static bool
+PutFirst(const char *name, const char *cookie)
+{
+	const char *before = GetConfigOption("response.headers", true, false);
+	StringInfoData header;
+	StringInfoData headers;
+
+	if (before != NULL && before[0] != '\0')
+		return false;
+	initStringInfo(&header);
+	appendStringInfo(&header, "%s=%s", name, cookie);
+	initStringInfo(&headers);
+	appendStringInfoString(&headers, "[{\"Set-Cookie\": ");
+	escape_json(&headers, header.data);
+	appendStringInfoString(&headers, "}, {\"Cache-Control\": \"no-store\"}]");
+	(void) set_config_option("response.headers", headers.data, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	return true;
+}
+
 /* Put the cookie into the response; expires is an attribute or nothing. */
 static void
 PutCookie(const char *value, int64 seconds, const char *expires)
 {
+	const char *name = setting_refresh_cookie_name;
 	StringInfoData cookie;
 
 	DemandKeptPromise();
@@ -154,7 +181,9 @@ PutCookie(const char *value, int64 seconds, const char *expires)
 					 value, setting_refresh_cookie_path, seconds, expires,
 					 setting_cookie_secure ? "; Secure" : "",
 					 setting_refresh_cookie_same_site == SAME_SITE_LAX ? "Lax" : "Strict");
-	CallResponse("_response_cookie", setting_refresh_cookie_name, cookie.data);
+	if (PutFirst(name, cookie.data))
+		return;
+	CallResponse("_response_cookie", name, cookie.data);
 	CookieNoStore();
 }
 
