@@ -343,7 +343,7 @@ static bool
 CheckCookieName(char **newval, void **extra, GucSource source)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789!#$%&'*+-.^_`|~";
+	"0123456789!#$%&'*+-.^_`|~";
 	size_t		length = strlen(*newval);
 
 	if (length >= 1 && length <= COOKIE_NAME_MAX && strspn(*newval, allowed) == length)
