@@ -209,7 +209,11 @@ RaiseFailure(ErrorData *error)
 			 errhint("Call the function by hand to see its error.")));
 }
 
-/* The same for whatever was raised while it ran. */
+/*
+ * The same for whatever was raised while it ran.  A cancellation by the client or
+ * by statement_timeout stays what it is; the same SQLSTATE raised by the hook itself
+ * is an error like the others, with claims in its text.
+ */
 static _Noreturn void
 RaiseError(ErrorData *error, bool too_late)
 {
@@ -217,7 +221,8 @@ RaiseError(ErrorData *error, bool too_late)
 		RaiseFailure(error);
 	if (too_late)
 		RaiseTimeout();
-	/* the client's, or statement_timeout's */
+	if (error->funcname == NULL || strcmp(error->funcname, "ProcessInterrupts") != 0)
+		RaiseFailure(error);
 	ReThrowError(error);
 }
 

@@ -165,6 +165,9 @@ intrex_auth_jwt_sign(PG_FUNCTION_ARGS)
 
 	if (size > JWS_MAX_BYTES)
 		ReportCoreError(STATUS_TOKEN_SIZE, "claims");
+	status = TokenCheckReadable(payload, payload_length, true);
+	if (status != STATUS_OK)
+		ReportCoreError(status, "claims");
 	token = palloc(VARHDRSZ + size);
 	status = JwsSign(key, "JWT", payload, payload_length, VARDATA(token), size, &length);
 	if (status != STATUS_OK)

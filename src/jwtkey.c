@@ -98,20 +98,6 @@ SigningKey(Datum jwk)
 	return key;
 }
 
-/* Refuse to sign what auth.jwt_verify() could not read: a time as a string, depth, size. */
-static void
-CheckReadable(const char *payload, size_t length)
-{
-	VerifiedToken token;
-	Claims		claims;
-	Status		status = TokenParse(payload, length, &token);
-
-	if (status == STATUS_OK)
-		status = ClaimsReadForeign(&token.doc, &claims);
-	if (status != STATUS_OK)
-		ReportCoreError(status, "claims");
-}
-
 /*
  * SQL function: auth.jwt_sign(claims jsonb, jwk jsonb) returns text
  *
@@ -140,7 +126,9 @@ intrex_auth_jwt_sign_with(PG_FUNCTION_ARGS)
 	payload = JsonbToCompactText(claims, &payload_length);
 	if (payload_length > JWS_MAX_BYTES)
 		ReportCoreError(STATUS_TOKEN_SIZE, "claims");
-	CheckReadable(payload, payload_length);
+	status = TokenCheckReadable(payload, payload_length, false);
+	if (status != STATUS_OK)
+		ReportCoreError(status, "claims");
 
 	key = SigningKey(PG_GETARG_DATUM(1));
 	size = JwsSize(key, "JWT", payload_length);

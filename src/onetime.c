@@ -96,8 +96,8 @@ TypOf(const char *kind)
 Datum
 intrex_auth_one_time_sign(PG_FUNCTION_ARGS)
 {
-	char	   *kind = GetKind(PG_GETARG_TEXT_PP(0));
-	char	   *typ = TypOf(kind);
+	char	   *kind;
+	char	   *typ;
 	char	   *payload;
 	size_t		payload_length;
 	char	   *token = palloc(JWS_MAX_BYTES);
@@ -106,7 +106,12 @@ intrex_auth_one_time_sign(PG_FUNCTION_ARGS)
 	Status		status;
 
 	LogGuardMark();
+	kind = GetKind(PG_GETARG_TEXT_PP(0));
+	typ = TypOf(kind);
 	payload = JsonbToCompactText(PG_GETARG_JSONB_P(1), &payload_length);
+	status = TokenCheckReadable(payload, payload_length, false);
+	if (status != STATUS_OK)
+		ReportCoreError(status, "claims");
 	status = DeriveKey(KeyringCurrent(KEY_DERIVE), kind, &set);
 	if (status == STATUS_OK)
 		status = JwsSign(&set->keys[0], typ, payload, payload_length, token, JWS_MAX_BYTES, &length);
@@ -167,12 +172,13 @@ Datum
 intrex_auth_one_time_verify(PG_FUNCTION_ARGS)
 {
 	text	   *token = PG_GETARG_TEXT_PP(0);
-	char	   *kind = GetKind(PG_GETARG_TEXT_PP(1));
+	char	   *kind;
 	JwsParts	parts;
 	VerifiedToken verified;
 	Status		status;
 
 	LogGuardMark();
+	kind = GetKind(PG_GETARG_TEXT_PP(1));
 	status = JwsSplit(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), &parts);
 	if (status == STATUS_OK)
 		status = Verify(&parts, kind, &verified);

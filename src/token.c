@@ -131,7 +131,19 @@ TokenPayload(const JwsParts *parts, VerifiedToken *out)
 	return TokenParse((const char *) payload_buffer, length, out);
 }
 
-/* The same, and find the claims. */
+/* Could a token with this payload be read again? */
+Status
+TokenCheckReadable(const char *payload, size_t length, bool ours)
+{
+	VerifiedToken token;
+	Status		status = TokenParse(payload, length, &token);
+
+	if (status != STATUS_OK)
+		return status;
+	return ours ? ClaimsRead(&token.doc, &token.claims) : ClaimsReadForeign(&token.doc, &token.claims);
+}
+
+/* Decode and parse the payload, and find the claims. */
 static Status
 ReadPayload(const JwsParts *parts, VerifiedToken *out)
 {

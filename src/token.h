@@ -35,6 +35,13 @@ extern Status TokenRead(const char *token, size_t length, VerifiedToken *out) MU
 extern Status TokenParse(const char *json, size_t length, VerifiedToken *out) MUST_CHECK;
 extern Status TokenPayload(const JwsParts *parts, VerifiedToken *out) MUST_CHECK;
 
+/*
+ * Could a token with this payload be read again: its depth, its number of values, the
+ * types of its claims, with ours as those of RFC 7519?  Who signs asks, since the token
+ * would be refused wherever it is shown.  Throws nothing.
+ */
+extern Status TokenCheckReadable(const char *payload, size_t length, bool ours) MUST_CHECK;
+
 /* Judge the claims again: expiry, issuer, audience, role as they are configured now. */
 extern Status TokenJudge(const VerifiedToken *token) MUST_CHECK;
 

@@ -296,7 +296,7 @@ ReadTolerance(FunctionCallInfo fcinfo, int argument)
 Datum
 intrex_auth_webhook_verify_standard(PG_FUNCTION_ARGS)
 {
-	int64		tolerance = ReadTolerance(fcinfo, 3);
+	int64		tolerance;
 	Secret		secrets[MAX_SECRETS];
 	WebhookMessage message;
 	JsonbValue	signatures;
@@ -307,6 +307,7 @@ intrex_auth_webhook_verify_standard(PG_FUNCTION_ARGS)
 	Status		status = STATUS_OK;
 
 	LogGuardMark();
+	tolerance = ReadTolerance(fcinfo, 3);
 	count = ReadSecrets(fcinfo, 2, secrets);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(4) ||
 		TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(4)) ||

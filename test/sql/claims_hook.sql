@@ -14,7 +14,7 @@ SET intrex_auth.password_cost = 4;
 SET intrex_auth.login_limit_pair = 1000000;
 SET intrex_auth.login_limit_identifier = 1000000;
 
-SELECT plan(202);
+SELECT plan(203);
 
 -- The hook: what it answers is in a row, what it was asked in another; it counts by a
 -- sequence, which no rollback takes back.
@@ -253,6 +253,7 @@ SELECT is(with_body(b, :'token'), expected, left(b, 70)) FROM (VALUES
 	('BEGIN RAISE EXCEPTION USING ERRCODE = ''28000'', MESSAGE = ''canary'', DETAIL = ''(ok)'', HINT = ''canary''; END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 28000.'),
 	('BEGIN RAISE EXCEPTION USING ERRCODE = ''XX000'', MESSAGE = ''canary''; END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE XX000.'),
 	('BEGIN RAISE EXCEPTION USING ERRCODE = ''40001'', MESSAGE = ''canary''; END', '40001 claims hook "hook_test.hook" failed: It raised SQLSTATE 40001.'),
+	('BEGIN RAISE EXCEPTION USING ERRCODE = ''57014'', MESSAGE = ''canary'', DETAIL = ''canary''; END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 57014.'),
 	('BEGIN RETURN (1 / 0)::text; END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 22012.'),
 	('BEGIN RETURN ''canary''; END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 22P02.'),
 	('BEGIN PERFORM canary(); END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 42883.'),

@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(103);
+SELECT plan(105);
 
 CREATE FUNCTION consume(token text, kind text DEFAULT 'reset') RETURNS text LANGUAGE sql RETURN verdict(token, format('SELECT auth.one_time_consume($1, %L)', kind));
 CREATE FUNCTION part(token text, n int) RETURNS jsonb LANGUAGE sql IMMUTABLE RETURN convert_from(unb64u(split_part(token, '.', n)), 'UTF8')::jsonb;
@@ -47,6 +47,8 @@ SELECT is(consume(auth.one_time_issue('abcdefghij01234_67', claims => '{}'), 'ab
 SELECT is(consume('x', k), '22023', 'consuming as kind ' || coalesce(k, 'NULL')) FROM unnest(ARRAY[NULL, '', 'Reset', 'reset+jwt']) AS k;
 SELECT is(verdict('', format('SELECT auth.one_time_issue(''reset'', claims => %L)', c)), '22023', 'claims ' || coalesce(c, 'NULL')) FROM unnest(ARRAY[NULL, '[]', '"x"', '1', 'null', '{"iss": "x"}', '{"sub": "x"}', '{"aud": "x"}', '{"exp": 1}', '{"nbf": 1}', '{"iat": 1}', '{"jti": "x"}']) AS c;
 SELECT is(verdict('', 'SELECT auth.one_time_issue(''reset'', claims => jsonb_build_object(''a'', repeat(''a'', 100000)))'), '22023 token_too_long', 'claims of 100 kB');
+SELECT is(verdict('', format('SELECT auth.one_time_issue(''reset'', claims => %L)', c)), '22023 ' || e, 'claims that could not be read again: ' || left(c, 20)) FROM (VALUES
+	('{"a": ' || repeat('[', 16) || repeat(']', 16) || '}', 'json_too_deep'), ((SELECT jsonb_object_agg(n, n) FROM generate_series(1, 3000) AS n)::text, 'json_too_large')) AS v (c, e);
 SELECT is(consume(t), expected, left(coalesce(t, 'NULL'), 30)) FROM (VALUES (NULL, '28000 malformed_token'), ('', '28000 malformed_token'), ('x', '28000 malformed_token'), ('..', '28000 malformed_token'), (repeat('a', 8388608), '28000 token_too_long'), (repeat('.', 100), '28000 malformed_token')) AS c (t, expected);
 
 -- damage, and the work of others
