@@ -37,6 +37,10 @@ $node->safe_psql('postgres', q{
 		RETURN auth._password_check(password, NULL);
 	END
 	$$;
+	-- wrappers that fail by another argument than the secret
+	CREATE FUNCTION public.of_no_kind(token text) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RETURN auth.one_time_consume(token, 'No Kind'); END $$;
+	CREATE FUNCTION public.issued_of_no_kind(secret text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN auth._one_time_sign('No Kind', jsonb_build_object('secret', secret)); END $$;
+	CREATE FUNCTION public.in_no_window(secret text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN auth.webhook_verify_standard('{}', '', ARRAY[secret], '-1 s'); END $$;
 });
 
 # What the server wrote while a sub ran.
@@ -114,6 +118,11 @@ for my $mode ('extended', 'prepared')
 	$log = hides('a wrapper, the second time',
 		"SELECT public.sign_in('anna\@example.com', :harmless::text);\nSELECT public.sign_in('anna\@example.com', :secret::text);\n", $mode, $hidden);
 	like($log, qr/harmless/, "$mode: the first time its bind message is not hidden") if $mode eq 'extended';
+
+	# an error before the secret is looked at has the parameters in its context
+	hides("a wrapper, $_", "SET log_statement = 'none';\nSET log_duration = off;\nSET log_min_duration_statement = -1;\nSET auto_explain.log_min_duration = -1;\n"
+		. "SET log_min_messages = 'warning';\nSET debug_print_parse = off;\nSET debug_print_rewritten = off;\nSET debug_print_plan = off;\nSELECT public.$_(:secret::text);\n", $mode, qr/ERROR: +22023/)
+	  for ('of_no_kind', 'issued_of_no_kind', 'in_no_window');
 }
 
 # literals: what names our functions is hidden, from log_statement on
