@@ -92,13 +92,29 @@ static const struct
 	{"*", "locked account"},
 };
 
-/* Does the text begin so? */
+/* A small letter for a capital one, in no language. */
+static char
+Lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+}
+
+/* Does the text begin so?  LDAP's names have no case (RFC 2307 §5.3): many a server says {crypt}. */
 static bool
 Begins(const char *text, size_t length, const char *prefix)
 {
 	size_t		chars = strlen(prefix);
 
-	return length >= chars && memcmp(text, prefix, chars) == 0;
+	if (length < chars)
+		return false;
+	if (prefix[0] != '{')
+		return memcmp(text, prefix, chars) == 0;
+	for (size_t i = 0; i < chars; i++)
+	{
+		if (Lower(text[i]) != Lower(prefix[i]))
+			return false;
+	}
+	return true;
 }
 
 /* What a text that no row reads seems to be. */

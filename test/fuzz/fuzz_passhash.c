@@ -8,6 +8,8 @@
  */
 #include "fuzz.h"
 
+#include <strings.h>
+
 #include "core/passhash.h"
 #include "hashes.h"
 
@@ -23,11 +25,14 @@ typedef struct Reading
 static const PassHashPolicy lax = {PASSHASH_BCRYPT, PASSHASH_BCRYPT_MIN_COST, 1024, 1, true};
 static const PassHashPolicy strict = {PASSHASH_ARGON2ID, PASSHASH_BCRYPT_MIN_COST, 1024, 1, false};
 
-/* Does the text begin so? */
+/* Does the text begin so?  LDAP's names in any case. */
 static bool
 Begins(const char *text, size_t length, const char *prefix)
 {
-	return length >= strlen(prefix) && memcmp(text, prefix, strlen(prefix)) == 0;
+	if (length < strlen(prefix))
+		return false;
+	return prefix[0] == '{' ? strncasecmp(text, prefix, strlen(prefix)) == 0 :
+		memcmp(text, prefix, strlen(prefix)) == 0;
 }
 
 /* Read a hash as the form of this name. */

@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(82);
+SELECT plan(87);
 
 -- What a role gets: the answer, or SQLSTATE, message and detail.
 CREATE FUNCTION pg_temp.attempt(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -138,6 +138,35 @@ SELECT is(problem, 'id, e-mail address and phone number are of different users',
 INSERT INTO auth.user_imports (phone, name, phone_verified, banned_until, ban_reason) VALUES ('+1 202 555 0100', 'Jon', true, 'infinity', 'fraud');
 SELECT is(pg_temp.admin('SELECT u::text FROM auth.users_import(update => true) AS u'), '(0,1,1)', 'a row with a number alone');
 SELECT is((SELECT concat_ws(' ', name, phone_verified_at IS NOT NULL, banned_until, ban_reason) FROM auth.users WHERE phone = '+12025550100'), 'Jon t infinity fraud', 'is about whoever has it');
+
+-- exports as other systems write them, by the recipes of doc/import.md: GoTrue's table
+DELETE FROM auth.user_imports;
+COPY auth.user_imports (id, email, phone, password_hash, email_verified, phone_verified, profile, created_at, banned_until) FROM STDIN (FORMAT csv);
+10000000-0000-4000-8000-000000000001,gotrue@import.example,+491711234567,$2a$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e,t,f,"{""name"": ""G, o""}",2021-03-04 05:06:07.891011+00,
+10000000-0000-4000-8000-000000000002,google@import.example,,,t,f,{},2021-03-04 05:06:07+00,
+\.
+-- Auth0's lines, of before and after there were identifiers
+CREATE TEMPORARY TABLE auth0 (line jsonb);
+COPY auth0 FROM STDIN (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02');
+{"_id":{"$oid":"5dea9f9c82dd7c0e76e4ec93"},"email_verified":false,"email":"auth0@import.example","passwordHash":"$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e","password_set_date":{"$date":"2019-12-06T18:36:12.412Z"},"tenant":"t","connection":"Username-Password-Authentication","_tmp_is_unique":true}
+{"_id":{"$oid":"5dea9f9c82dd7c0e76e4ec94"},"passwordHash":"$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e","identifiers":[{"type":"username","value":"x"},{"type":"email","value":"auth0-2@import.example","verified":true}]}
+\.
+INSERT INTO auth.user_imports (email, email_verified, password_hash)
+	SELECT coalesce(a.line ->> 'email', i.identifier ->> 'value'), coalesce(a.line ->> 'email_verified', i.identifier ->> 'verified')::boolean, a.line ->> 'passwordHash'
+	FROM auth0 AS a LEFT JOIN LATERAL jsonb_path_query_first(a.line, '$.identifiers[*] ? (@.type == "email")') AS i (identifier) ON true;
+-- Firebase's file: a user of its own, one taken over from elsewhere and disabled, one of Google
+INSERT INTO auth.user_imports (email, name, phone, email_verified, created_at, banned_until, password_hash)
+	SELECT u ->> 'email', nullif(u ->> 'displayName', ''), u ->> 'phoneNumber', (u ->> 'emailVerified')::boolean,
+		to_timestamp((u ->> 'createdAt')::bigint / 1000.0), CASE WHEN (u ->> 'disabled')::boolean THEN timestamptz 'infinity' END,
+		CASE WHEN u ->> 'passwordHash' <> '' THEN auth.password_hash_firebase(u ->> 'passwordHash', u ->> 'salt',
+			'jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==', 'Bw==', 8, 14) END
+	FROM jsonb_array_elements('{"users": [
+		{"localId": "1", "email": "firebase@import.example", "emailVerified": true, "passwordHash": "lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==", "salt": "42xEC+ixf3L2lw==", "displayName": "F", "lastSignedInAt": "1484628946000", "createdAt": "1484124142000", "providerUserInfo": []},
+		{"localId": "2", "email": "firebase2@import.example", "emailVerified": true, "passwordHash": "", "salt": "", "createdAt": "1484124142000", "disabled": true, "providerUserInfo": []},
+		{"localId": "3", "email": "firebase3@import.example", "emailVerified": false, "createdAt": "1484124142000", "providerUserInfo": [{"providerId": "google.com"}]}]}'::jsonb -> 'users') AS u;
+SELECT is(pg_temp.admin('SELECT u::text FROM auth.users_import() AS u'), '(7,0,0)', 'exports of GoTrue, Auth0 and Firebase');
+SELECT is(pg_temp.say(format('login(%L, %L)', address, password)), 'ok', address || ' logs in') FROM (VALUES
+	('gotrue@import.example', 'correct horse'), ('auth0@import.example', 'correct horse'), ('auth0-2@import.example', 'correct horse'), ('firebase@import.example', 'user1password')) AS v (address, password);
 
 -- who may
 SELECT is(pg_temp.attempt(role, query), '42501 | permission denied for ' || what, role || ': ' || query) FROM unnest(ARRAY['anon', 'authenticated', 'auth_platform']) AS role,

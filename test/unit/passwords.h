@@ -109,6 +109,8 @@ static const struct
 	"{CRYPT}$6$rounds=1000$q$TUvXPHHMMrcUmW.ZsYkWpMIi9/BGnlYy4RPgxjmJly3pCKC3G7NrBrb748BTcpKOUa7jtFpSF56THHYZw5wNd."},
 	{"MD5-crypt", HORSE, "$1$8charsal$QinvcPq6.2trb9RDER7vm0"},
 	{"LDAP SSHA", HORSE, "{SSHA}6QZP6YNgwaawosVF0iqGz5vuiurt/b/3"},
+	{"LDAP SSHA", HORSE, "{ssha}6QZP6YNgwaawosVF0iqGz5vuiurt/b/3"},
+	{"MD5-crypt", HORSE, "{crypt}$1$8charsal$QinvcPq6.2trb9RDER7vm0"},
 	{"LDAP SSHA256", HORSE, "{SSHA256}gapYzS3JkEbR2hVkFcFejRIGNgyvdlEnIrV+jU5T7U2y1hojhLB2zg=="},
 	{"LDAP SSHA512", HORSE,
 	"{SSHA512}j7MSyPLrreIdy833yUl94a9/cZGD4MnmH72OV/fGg9jygWi0qDaGFdNcpbqSit1uL/B5PhQibuwWbXeg03wJLoewNsb4H6N0"},

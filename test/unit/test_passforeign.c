@@ -6,6 +6,7 @@
  */
 #include "unit.h"
 
+#include <strings.h>
 #include <time.h>
 
 #include "core/passhash.h"
@@ -94,12 +95,15 @@ CheckPbkdf2(void)
 	}
 }
 
-/* Is it another name for the same?  $2a$ and $2b$ and $2y$ are. */
+/* Is it another name for the same?  $2a$ and $2b$ and $2y$ are, and LDAP's in any case. */
 static bool
 SameHash(const char *damaged, const char *hash)
 {
 	const char *a = strstr(hash, "$2");
+	size_t		name = hash[0] == '{' ? strcspn(hash, "}") : 0;
 
+	if (name > 0 && strncasecmp(damaged, hash, name) == 0 && strcmp(damaged + name, hash + name) == 0)
+		return true;
 	return a != NULL && strncmp(damaged, hash, (size_t) (a - hash) + 2) == 0 &&
 		strchr("aby", damaged[a - hash + 2]) != NULL && strcmp(damaged + (a - hash) + 3, a + 3) == 0;
 }
@@ -247,6 +251,10 @@ CheckFormats(void)
 		{"{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=", "unsalted SHA-1"},
 		{"{SSHA}L55TUjtiq8FBorTWAZ0jy6g129A=", "LDAP SSHA"},
 		{"{MD5}PLTnMmMfR+brlh80VUt83g==", "unsalted MD5"},
+		{"{md5}PLTnMmMfR+brlh80VUt83g==", "unsalted MD5"},
+		{"[SSHA]6QZP6YNgwaawosVF0iqGz5vuiurt/b/3", "unknown"},
+		{"{SSHA]6QZP6YNgwaawosVF0iqGz5vuiurt/b/3", "unknown"},
+		{"{CRYPT}$1", "unknown"},
 		{"md5$seasalt$3f86d0d3d465b7b458c231bf3555c0e3", "Django MD5"},
 		{"*LK*", "locked account"},
 		{"!unusable", "locked account"},
