@@ -49,6 +49,12 @@ test_names()
 	return $bad
 }
 
+# What is compared with a failure passes when it fails.
+expected_passes()
+{
+	! grep -HnE '^(not ok|# Looks like you)' "$TREE"/expected/*.out
+}
+
 stems()
 {
 	find "$TREE/$1" -maxdepth 1 -name "*.$2" -printf '%f\n' | sed "s/\.$2\$//" | LC_ALL=C sort
@@ -76,6 +82,7 @@ layer_lint()
 	try lint "core without server" no_server_headers
 	try lint "one version" one_version "$(control_version)"
 	try lint "test names" test_names
+	try lint "expected outputs pass" expected_passes
 	try lint "shell syntax" shell_syntax
 	try lint "lock files" lock_files
 	if command -v pg_bsd_indent >/dev/null

@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(87);
+SELECT plan(86);
 
 -- What a role gets: the answer, or SQLSTATE, message and detail.
 CREATE FUNCTION pg_temp.attempt(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
