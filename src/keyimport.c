@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <sys/stat.h>
+
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -213,6 +215,18 @@ intrex_auth_key_import(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(kid);
 }
 
+/* Is this the key file, by whatever path?  The export would take its place, without the keys that sign. */
+static bool
+IsKeyFile(const char *path)
+{
+	struct stat ours;
+	struct stat theirs;
+
+	return strcmp(path, KeyringPath()) == 0 ||
+		(stat(KeyringPath(), &ours) == 0 && stat(path, &theirs) == 0 &&
+		 ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
+}
+
 /*
  * SQL function: auth.key_export(path text) returns integer
  *
@@ -235,7 +249,7 @@ intrex_auth_key_export(PG_FUNCTION_ARGS)
 	if (set == NULL)
 		ReportKeyringError();
 	canonicalize_path(path);
-	if (strcmp(path, KeyringPath()) == 0)
+	if (IsKeyFile(path))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot export over the key file itself")));

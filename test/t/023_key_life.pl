@@ -268,6 +268,18 @@ for my $what (sort keys %refused)
 }
 is(slurp($path), $ring, 'and the file is as it was');
 
+# the export is not written over the ring, by whatever path, nor where the server happens to be
+my $other = $node->basedir . '/other_path';
+symlink($node->data_dir, $other) or die "$other: $!";
+for my $over ($path, $path =~ s{/([^/]+)$}{/base/../$1}r, "$other/intrex_auth.jwks")
+{
+	like(complaint("SELECT auth.key_export('$over')"), qr/22023: +cannot export over the key file itself/, "an export over the key file: $over");
+}
+like(complaint("SELECT auth.key_export('$_')"), qr/22023: +path of the export must be absolute/, "a relative path: '$_'") for ('', 'verify.json', '../verify.json');
+like(complaint("SELECT auth.key_export('/nowhere/verify.json')"), qr/58P01: +could not write the key file: No such file or directory/, 'a directory that is not there');
+like(complaint("SELECT auth.key_export('/' || repeat('x', 5000))"), qr/22023: +the path of the key file is too long/, 'a path that is too long');
+is(slurp($path), $ring, 'nothing was written over it');
+
 # who may
 sql('CREATE ROLE plain LOGIN', 'GRANT auth_admin TO plain');
 my @calls = (q(key_standby('HS256')), q(key_promote('x')), q(key_retire('x')), q(key_delete('x')), q(key_uses('x')));
