@@ -55,7 +55,7 @@ REVOKE ALL ON FUNCTION auth._with_reasons(jsonb, text[]) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION auth._password_nfc(password text) RETURNS text
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_password_nfc';
-COMMENT ON FUNCTION auth._password_nfc(text) IS 'a password in Unicode normalization form C, as it is hashed; above 4096 bytes as it is';
+COMMENT ON FUNCTION auth._password_nfc(text) IS 'a password in Unicode normalization form C, as it is hashed; above 1024 bytes as it is';
 REVOKE ALL ON FUNCTION auth._password_nfc(text) FROM PUBLIC;
 
 -- Other systems hash what the keyboard sends. A password that came with its hash

@@ -209,7 +209,7 @@ ReadLines(const char *text, size_t size, uint64 *hashes)
 		const char *next = stop ? stop + 1 : end;
 		size_t		length = (size_t) ((stop ? stop : end) - line);
 
-		/* a line of nothing but accents takes the server a twentieth of a second */
+		/* lines of nothing but accents take some milliseconds each */
 		CHECK_FOR_INTERRUPTS();
 		if (length > 0 && line[length - 1] == '\r')
 			length--;

@@ -58,7 +58,6 @@ PassTextNormalize(const char *text, size_t length, size_t *out_length)
 	char	   *result;
 
 	*out_length = length;
-	/* the server orders marks in a time that grows with the square of the length */
 	if (length > PASSTEXT_MAX_BYTES || IsAscii(text, length))
 		return text;
 

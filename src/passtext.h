@@ -6,8 +6,12 @@
 
 #include "postgres.h"
 
-/* What is longer is no password: it is never normalized, since that takes time. */
-#define PASSTEXT_MAX_BYTES 4096
+/*
+ * What is longer is taken as it is.  The server puts marks into their order in a time
+ * that grows with the square of their number: so many take a few milliseconds, 4096
+ * bytes of them as long as a hash, before anybody has counted a guess.
+ */
+#define PASSTEXT_MAX_BYTES 1024
 
 /*
  * A text of length bytes in normalization form C.  Usually it is that already,
@@ -17,7 +21,6 @@ extern const char *PassTextNormalize(const char *text, size_t length, size_t *ou
 
 /*
  * The text in lower case and in form C, for comparison; always a palloc'd copy.
- * length is PASSTEXT_MAX_BYTES at most.
  */
 extern char *PassTextFold(const char *text, size_t length, size_t *out_length);
 
