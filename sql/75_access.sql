@@ -165,6 +165,30 @@ COMMENT ON FUNCTION auth.user_permissions(uuid, uuid) IS 'roles and effective pe
 REVOKE ALL ON FUNCTION auth.user_permissions(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_permissions(uuid, uuid) TO auth_admin;
 
+-- Backends forget what they remember by themselves, whenever rows change; these are
+-- for applications that are used to calling them (neonpro: clearCache, clearAllCaches).
+CREATE OR REPLACE FUNCTION auth.clear_all_caches() RETURNS void
+	LANGUAGE c VOLATILE
+	AS 'MODULE_PATHNAME', 'intrex_auth_clear_all_caches';
+COMMENT ON FUNCTION auth.clear_all_caches() IS 'makes all backends look anew at sessions, users, members, roles and permissions, from the commit on; they do so by themselves when rows change';
+REVOKE ALL ON FUNCTION auth.clear_all_caches() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.clear_all_caches() TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.clear_cache(user_id uuid) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM auth.users AS u WHERE u.id = clear_cache.user_id) THEN
+		PERFORM auth._fail('P0002', 'user not found');
+	END IF;
+	PERFORM auth.clear_all_caches();
+END
+$$;
+COMMENT ON FUNCTION auth.clear_cache(uuid) IS 'as auth.clear_all_caches(), for one user: what is remembered is little, and goes for all';
+REVOKE ALL ON FUNCTION auth.clear_cache(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.clear_cache(uuid) TO auth_admin;
+
 -- The roles of a tenant that speak about an action: allowed where scope is not NULL.
 CREATE OR REPLACE FUNCTION auth.deciding_permissions(role text, tenant_id uuid, resource text, action text)
 	RETURNS TABLE (granted_action text, scope text, conditions text[], message text)

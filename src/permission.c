@@ -32,6 +32,7 @@ SQL_FUNCTION(intrex_auth_has_rank);
 SQL_FUNCTION(intrex_auth_role_of_kind);
 SQL_FUNCTION(intrex_auth_columns_guard);
 SQL_FUNCTION(intrex_auth_permissions_changed);
+SQL_FUNCTION(intrex_auth_clear_all_caches);
 
 #define PLATFORM_ROLE "auth_platform"
 
@@ -327,6 +328,15 @@ intrex_auth_permissions_changed(PG_FUNCTION_ARGS)
 				 errmsg("auth._permissions_changed() is a trigger function")));
 	AnnounceChange(CHANGE_OF_PERMISSIONS);
 	PG_RETURN_POINTER(NULL);
+}
+
+/* SQL function: auth.clear_all_caches() returns void */
+Datum
+intrex_auth_clear_all_caches(PG_FUNCTION_ARGS)
+{
+	AnnounceChange(CHANGE_OF_IDENTITY);
+	AnnounceChange(CHANGE_OF_PERMISSIONS);
+	PG_RETURN_VOID();
 }
 
 /* Is a column named in text[]? */

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(91);
+SELECT plan(93);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -158,6 +158,8 @@ SELECT is(auth.user_obstacle(people.id('max')), NULL, 'user_obstacle: none');
 SELECT is(auth.user_obstacle(people.id('nobody')), 'there is no such user', 'none at all');
 SELECT is(auth.within_scope(scope, people.id('max'), people.id('north'), ARRAY[people.id('east')], people.id('east'), people.id('ann'), NULL, ARRAY[people.id('1')]), within, 'within_scope: ' || scope)
 	FROM (VALUES ('tenant', true), ('unit', true), ('assigned', false), ('own', false), ('none', false)) AS v (scope, within);
+SELECT lives_ok(format('SELECT auth.clear_cache(%L), auth.clear_all_caches()', people.id('max')), 'clear_cache, clear_all_caches');
+SELECT throws_ok(format('SELECT auth.clear_cache(%L)', people.id('nobody')), 'P0002', 'user not found', 'of nobody');
 SELECT throws_ok($$SELECT auth.columns_guard()$$, '39P01', NULL, 'columns_guard is a trigger');
 SELECT lives_ok($$SELECT auth.assignment_remove(people.id('north'), people.id('wil'), people.id('2'))$$, 'assignment_remove');
 SELECT is(pg_temp.access('wil'), '----', 'bites at once');

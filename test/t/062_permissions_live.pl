@@ -65,6 +65,17 @@ for my $change (@changes)
 	is(asks($client), $outcome, $what);
 }
 
+# a change that was kept quiet is heard of when an administrator says so
+commit(q(ALTER TABLE auth.role_permissions DISABLE TRIGGER permissions_changed; UPDATE auth.role_permissions SET scope = 'unit'));
+is(asks($client), 'own', 'a change that nobody was told of');
+commit(q(BEGIN; SELECT auth.clear_all_caches(); ROLLBACK));
+is(asks($client), 'own', 'clear_all_caches rolled back');
+commit(q(SELECT auth.clear_all_caches()));
+is(asks($client), 'unit', 'clear_all_caches');
+commit(q(UPDATE auth.role_permissions SET scope = 'own'; SELECT auth.clear_cache(id) FROM auth.users LIMIT 1));
+is(asks($client), 'own', 'clear_cache');
+commit(q(ALTER TABLE auth.role_permissions ENABLE ALWAYS TRIGGER permissions_changed));
+
 # what the session itself rolled back
 is(raw_query($admin, "BEGIN; SELECT auth.permission_set('owner', 'things', 'read', 'tenant'); SELECT auth.authenticate('$anna') IS NULL; SELECT auth.scope('things', 'read'); ROLLBACK") =~ /tenant$/, 1, 'its own change, before the end');
 is(asks($admin), 'own', 'and after it was rolled back');
