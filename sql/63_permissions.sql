@@ -88,7 +88,7 @@ CREATE OR REPLACE FUNCTION auth._refusal_message(resource text, action text) RET
 	RETURN coalesce(
 		(SELECT p.message
 			FROM auth.roles AS r JOIN auth.role_permissions AS p ON p.role_id = r.id
-			WHERE r.name = auth.tenant_role() AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
+			WHERE r.name = auth.tenant_role() AND r.kind = 'member' AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
 				AND p.resource = _refusal_message.resource AND p.action = _refusal_message.action),
 		(SELECT s.message FROM auth.resources AS s WHERE s.name = _refusal_message.resource),
 		'Insufficient permissions');

@@ -78,7 +78,8 @@ REVOKE ALL ON FUNCTION auth.require_super_admin() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.require_super_admin() TO anon, authenticated, auth_admin;
 
 -- No tenant role can be called auth_platform (10_tables.sql). Platform administrators
--- have also the name that a preset gives them, and other users that of its users.
+-- have also the name that a preset gives them, and users without a tenant that of its
+-- users: a tenant role of such a name, given before there was the preset, is neither.
 CREATE OR REPLACE FUNCTION auth.has_role(VARIADIC roles text[]) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -87,7 +88,9 @@ BEGIN
 	IF auth.user_id() IS NULL THEN
 		RETURN false;
 	END IF;
-	IF auth.tenant_role() = ANY (roles) AND auth.tenant_role() <> 'auth_platform' THEN
+	IF auth.tenant_role() = ANY (roles) AND auth.tenant_role() <> 'auth_platform'
+		AND auth.tenant_role() IS DISTINCT FROM auth._role_of_kind('platform')
+		AND auth.tenant_role() IS DISTINCT FROM auth._role_of_kind('user') THEN
 		RETURN true;
 	END IF;
 	IF auth.role() IS NOT DISTINCT FROM 'auth_platform' AND auth.is_super_admin() THEN

@@ -87,7 +87,7 @@ BEGIN
 	END IF;
 	SELECT jsonb_strip_nulls(jsonb_build_object('scope', auth.scope(resource, action), 'requires', (
 			SELECT to_jsonb(p.conditions) FROM auth.roles AS r JOIN auth.role_permissions AS p ON p.role_id = r.id
-			WHERE r.name = auth.tenant_role() AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
+			WHERE r.name = auth.tenant_role() AND r.kind = 'member' AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
 				AND p.resource = resource AND p.action = action AND p.conditions <> '{}')))
 		INTO conditions;
 	details := jsonb_strip_nulls(jsonb_build_object('granted', granted, 'reason', reason, 'record', record_id,
@@ -198,7 +198,7 @@ CREATE OR REPLACE FUNCTION auth.deciding_permissions(role text, tenant_id uuid, 
 	SELECT p.action, p.scope, p.conditions, p.message
 	FROM auth.roles AS r
 	JOIN auth.role_permissions AS p ON p.role_id = r.id
-	WHERE r.name = role AND (r.tenant_id IS NULL OR r.tenant_id = deciding_permissions.tenant_id)
+	WHERE r.name = role AND r.kind = 'member' AND (r.tenant_id IS NULL OR r.tenant_id = deciding_permissions.tenant_id)
 		AND p.resource = deciding_permissions.resource
 		AND (p.action = deciding_permissions.action
 			OR (p.action = 'admin' AND p.scope IS NOT NULL)

@@ -112,8 +112,10 @@ intrex_auth_role_known(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_BOOL(false);
 	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	PG_RETURN_BOOL(!MemberRolesExist() || IsOwner(name) ||
-				   MemberRole(PG_GETARG_UUID_P(0), name) != NULL);
+	/* not the name of platform administrators, or of users without a tenant */
+	if (strlen(name) < ROLE_NAME_SIZE && RoleFind(PG_GETARG_UUID_P(0), name)->exists)
+		PG_RETURN_BOOL(MemberRole(PG_GETARG_UUID_P(0), name) != NULL);
+	PG_RETURN_BOOL(!MemberRolesExist() || IsOwner(name));
 }
 
 /*

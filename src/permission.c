@@ -56,16 +56,21 @@ IsPlatform(const Identity *identity)
 														0, no_arguments, false)));
 }
 
-/* The caller's role in his tenant, or what every user is called; NULL: none. */
+/*
+ * The caller's role in his tenant, or what every user is called; NULL: none.  A
+ * tenant role that bears the name of the platform administrators' is not theirs.
+ */
 static const Role *
 CallersRole(const Identity *identity)
 {
 	const Role *role;
 
 	if (IdentityTenantId(identity) != NULL && IdentityTenantRole(identity) != NULL)
+	{
 		role = RoleFind(IdentityTenantId(identity), IdentityTenantRole(identity));
-	else
-		role = RoleOfKind("user");
+		return role->exists && role->of_members ? role : NULL;
+	}
+	role = RoleOfKind("user");
 	return role->exists ? role : NULL;
 }
 

@@ -10,7 +10,10 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(31);
+SELECT plan(44);
+
+-- members of a tenant from before the preset, one with the name that platform administrators get
+SELECT people.add('own', 'owner'), people.add('pal', 'helper'), people.add('old', 'ADMIN') \g /dev/null
 
 SELECT isnt_empty($$SELECT * FROM auth.use_preset('chalvien')$$, 'the preset is loaded');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
@@ -46,6 +49,22 @@ SELECT is(people.answer(who, query), answer, format('%s: %s', coalesce(nullif(wh
 		('user', 'DELETE FROM public.orders', '0'), ('', 'DELETE FROM public.orders', '0'), ('admin', 'DELETE FROM public.orders', '4')
 	) AS v (who, query, answer);
 SELECT is_empty($$SELECT * FROM auth.test_isolation('orders') WHERE verdict = 'LEAK'$$, 'and no command leaks');
+
+-- no tenant makes a platform administrator: its roles are not called so, and who had the name has nothing by it
+CREATE FUNCTION pg_temp.refusal(query text) RETURNS text LANGUAGE sql AS $$ SELECT people.answer('own', query)::jsonb #>> '{error,message}' $$;
+SELECT is(pg_temp.refusal($$SELECT auth_api.member_role(people.id('pal'), 'ADMIN')$$), 'role is not known', 'an owner cannot make an ADMIN');
+SELECT is(pg_temp.refusal($$SELECT auth_api.member_role(people.id('pal'), 'USER')$$), 'role is not known', 'nor a USER');
+SELECT is(pg_temp.refusal($$SELECT auth_api.invite('new@people.example', 'ADMIN')$$), 'role is not known', 'nor invite one');
+SELECT is(pg_temp.refusal($$SELECT auth_api.tenant_transfer(people.id('pal'), 'ADMIN')$$), 'role is not known', 'nor become one by leaving');
+SELECT is(people.answer('own', $$SELECT auth_api.member_role(people.id('pal'), 'assistant') ->> 'role'$$), 'assistant', 'other names are names as before');
+SELECT throws_ok($$SELECT auth.member_update(people.id('north'), people.id('pal'), 'ADMIN')$$, '22023', 'role is not known', 'nor does an administrator');
+SELECT is(people.answer('old', $$SELECT auth.require_role('ADMIN')$$), '42501 Insufficient permissions', 'requireRole(ADMIN): who had the name before');
+SELECT is(people.answer('old', format('SELECT auth.has_rank(%L)', role)), 'false', format('nor does he rank as %s', role)) FROM unnest(ARRAY['ADMIN', 'USER']) AS role;
+SELECT is(people.answer('old', $$SELECT auth.scope('orders', 'read')$$), NULL, 'nor may he do anything');
+SELECT auth.permission_set('ADMIN', 'orders', 'read', 'tenant', message => 'For the platform') \g /dev/null
+SELECT is(people.answer('old', $$SELECT auth.scope('orders', 'read')$$), NULL, 'not even what permissions on the name would allow');
+SELECT is_empty($$SELECT * FROM auth.deciding_permissions('ADMIN', people.id('north'), 'orders', 'read')$$, 'and so it is explained');
+SELECT is(people.answer('admin', $$SELECT auth.require_role('ADMIN') IS NOT NULL$$), 'true', 'the platform administrator is one still');
 
 SELECT * FROM finish();
 ROLLBACK;
