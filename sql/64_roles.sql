@@ -316,6 +316,9 @@ BEGIN
 			format('They can have %s; auth.resource_scopes_set() changes that.', array_to_string(scopes, ', ')));
 	END IF;
 	PERFORM auth._demand_condition(c) FROM unnest(conditions) AS c;
+	IF cardinality(columns) = 0 OR EXISTS (SELECT FROM unnest(columns) AS c WHERE c IS NULL) THEN
+		PERFORM auth._fail('22023', 'columns are not valid', 'They are names of columns that may be updated; NULL: all of them.');
+	END IF;
 	BEGIN
 		INSERT INTO auth.role_permissions AS p (role_id, resource, action, scope, conditions, columns, message)
 			VALUES (role_id, resource, action, scope, coalesce(conditions, '{}'), columns, message);

@@ -2,6 +2,8 @@
 -- Depends on 63_permissions.sql, 69_protect_policies.sql, 45_audit.sql.
 --
 -- Rows are read with the rights of the caller: what he does not see he is not told.
+-- auth.can_access() asks for the whole condition besides, since a function of a
+-- superuser that calls it is held by no policy.
 
 -- The protected tables of a resource that have a uuid as their key.
 CREATE OR REPLACE FUNCTION auth.resource_tables(resource text) RETURNS TABLE (target regclass, key_column name)
@@ -20,12 +22,15 @@ COMMENT ON FUNCTION auth.resource_tables(text) IS 'protected tables of a resourc
 REVOKE ALL ON FUNCTION auth.resource_tables(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.resource_tables(text) TO anon, authenticated, auth_admin;
 
--- The condition that an action puts on the rows of a table, from our own registry.
+-- The condition that an action puts on the rows of a table, from our own registry:
+-- the caller must see the row, too.
 CREATE OR REPLACE FUNCTION auth.action_condition(target regclass, action text) RETURNS text
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	RETURN (SELECT n.expression FROM auth._protect_condition(target, action) AS n);
-COMMENT ON FUNCTION auth.action_condition(regclass, text) IS 'what an action demands of a row of a protected table, as an expression';
+	RETURN (SELECT format('(%s) AND (%s)', w.expression, n.expression)
+		FROM auth._protect_policies(target) AS w CROSS JOIN auth._protect_condition(target, action) AS n
+		WHERE w.command = 'select');
+COMMENT ON FUNCTION auth.action_condition(regclass, text) IS 'what an action demands of a row of a protected table, its tenant too and that the caller may see it, as an expression';
 REVOKE ALL ON FUNCTION auth.action_condition(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.action_condition(regclass, text) TO anon, authenticated, auth_admin;
 
@@ -43,9 +48,8 @@ BEGIN
 	END IF;
 	FOR one IN SELECT * FROM auth.resource_tables(resource) LOOP
 		CONTINUE WHEN NOT has_table_privilege(one.target, 'SELECT');
-		-- row level security decides which rows are there, whatever is asked
 		EXECUTE format('SELECT %s FROM %s WHERE %I OPERATOR(pg_catalog.=) $1',
-			CASE WHEN auth.role() = 'auth_platform' THEN 'true' ELSE auth.action_condition(one.target, action) END,
+			CASE WHEN auth.scope(resource, action) = 'platform' THEN 'true' ELSE auth.action_condition(one.target, action) END,
 			one.target, one.key_column) INTO allowed USING id;
 		IF allowed THEN
 			RETURN true;
@@ -58,8 +62,9 @@ COMMENT ON FUNCTION auth.can_access(text, uuid, text) IS 'whether the caller may
 REVOKE ALL ON FUNCTION auth.can_access(text, uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.can_access(text, uuid, text) TO anon, authenticated, auth_admin;
 
--- Words and records a decision. It decides itself about the permission; who calls it
--- with a row that he may not reach can say so, and not the contrary.
+-- Words and records a decision. It decides itself about the permission; about a row
+-- auth.check_permission() decides, as the caller: who calls this one himself makes the
+-- trail say of a row what he says, and is granted nothing by it.
 CREATE OR REPLACE FUNCTION auth.record_permission_check(action text, resource text, record_id uuid, session_id uuid, metadata jsonb, row_allowed boolean) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -72,6 +77,10 @@ DECLARE
 	details jsonb;
 	state text;
 BEGIN
+	-- the trail is for good, and anybody may ask
+	IF octet_length(metadata::text) > 8192 THEN
+		PERFORM auth._fail('22023', 'metadata is larger than 8192 bytes');
+	END IF;
 	IF auth.user_id() IS NULL THEN
 		granted := false;
 		reason := 'Authentication required';

@@ -173,7 +173,7 @@ DecideByRole(const Role *role, const char *resource, const char *action)
 			best.scope = SCOPE_NONE;
 			return best;
 		}
-		if (permission->columns != NIL)
+		if (!permission->all_columns)
 			decision.columns = TextArray(permission->columns);
 		if (permission->conditions == NIL)
 		{

@@ -247,6 +247,7 @@ ReadPermissions(Role *role)
 			permission->scope = ScopeOfName(scope);
 		}
 		permission->conditions = ListColumn(&scan, PERMISSION_CONDITIONS);
+		(void) Column(&scan, PERMISSION_COLUMNS, &permission->all_columns);
 		permission->columns = ListColumn(&scan, PERMISSION_COLUMNS);
 		role->count++;
 	}

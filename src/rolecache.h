@@ -32,7 +32,8 @@ typedef struct Permission
 	char		action[ROLE_NAME_SIZE];
 	Scope		scope;
 	List	   *conditions;		/* of char *; NIL: none */
-	List	   *columns;		/* of char * that may be updated; NIL: all */
+	bool		all_columns;	/* may be updated */
+	List	   *columns;		/* of char *, else only these; NIL: none */
 } Permission;
 
 /* A role with its permissions. */

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(121);
+SELECT plan(126);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'publish']) \g /dev/null
 SELECT auth.resource_create('papers', ARRAY['read', 'write', 'delete', 'admin']) \g /dev/null
@@ -152,6 +152,12 @@ SELECT is(pg_temp.tries('wil', 'UPDATE people.notes SET status = ''seen'', body 
 SELECT is(pg_temp.tries('wil', 'UPDATE people.notes SET body = ''mine'''), '42501 permission denied to change column "body" of table "notes"', 'and no other column');
 SELECT is(pg_temp.tries('wil', 'UPDATE people.notes SET status = NULL, owner_id = NULL'), '42501 permission denied to change column "owner_id" of table "notes"', 'not even to NULL');
 SELECT is(pg_temp.tries('wil', $$INSERT INTO people.notes VALUES (people.id('5'), people.id('north')) ON CONFLICT (id) DO UPDATE SET body = 'mine'$$), '42501 new row violates row-level security', 'nor by ON CONFLICT');
+-- no columns are none, not all
+SELECT throws_ok(format('SELECT auth.permission_set(''worker'', ''notes'', ''update'', ''assigned'', columns => %L)', c), '22023', 'columns are not valid', 'columns ' || c) FROM unnest(ARRAY['{}', '{NULL}', '{status,NULL}']) AS c;
+UPDATE auth.role_permissions AS p SET columns = '{}' FROM auth.roles AS r WHERE r.id = p.role_id AND r.name = 'worker' AND p.action = 'update';
+SELECT is(pg_temp.tries('wil', 'UPDATE people.notes SET status = ''other'''), '42501 permission denied to change column "status" of table "notes"', 'a permission that was written with none');
+UPDATE auth.role_permissions AS p SET columns = ARRAY[NULL] FROM auth.roles AS r WHERE r.id = p.role_id AND r.name = 'worker' AND p.action = 'update';
+SELECT is(pg_temp.tries('wil', 'UPDATE people.notes SET status = ''other'''), '42501 permission denied to change column "status" of table "notes"', 'or with NULL');
 SELECT is(pg_temp.tries('own', $$INSERT INTO people.notes VALUES (people.id('mine'), people.id('north'), NULL, people.id('own'))$$), '1', 'owner makes his own');
 SELECT is(pg_temp.tries('own', $$INSERT INTO people.notes VALUES (people.id('his'), people.id('north'), NULL, people.id('wil'))$$), '42501 new row violates row-level security', 'not somebody else''s');
 SELECT is(pg_temp.tries('own', $$UPDATE people.notes SET owner_id = people.id('wil')$$), '42501 new row violates row-level security', 'nor gives one away');
