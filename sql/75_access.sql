@@ -22,14 +22,23 @@ COMMENT ON FUNCTION auth.resource_tables(text) IS 'protected tables of a resourc
 REVOKE ALL ON FUNCTION auth.resource_tables(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.resource_tables(text) TO anon, authenticated, auth_admin;
 
--- The condition that an action puts on the rows of a table, from our own registry:
--- the caller must see the row, too.
+-- The condition that an action puts on the rows of a table, from our own registry: the
+-- tenant, that the caller sees the row, and what the action demands besides.
 CREATE OR REPLACE FUNCTION auth.action_condition(target regclass, action text) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	RETURN (SELECT format('(%s) AND (%s)', w.expression, n.expression)
-		FROM auth._protect_policies(target) AS w CROSS JOIN auth._protect_condition(target, action) AS n
-		WHERE w.command = 'select');
+	AS $$
+DECLARE
+	entry CONSTANT auth.protected_tables := auth._protect_entry(target);
+	seeing CONSTANT text := auth._protect_action(entry.resource, 'select');
+BEGIN
+	RETURN concat_ws(' AND ',
+		CASE WHEN entry.tenant_column IS NOT NULL THEN format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id())', entry.tenant_column) END,
+		(SELECT string_agg(format('(%s)', c.expression), ' AND ' ORDER BY a.action = seeing DESC)
+			FROM (SELECT seeing UNION SELECT action_condition.action) AS a (action)
+			CROSS JOIN LATERAL auth._protect_condition(target, a.action) AS c));
+END
+$$;
 COMMENT ON FUNCTION auth.action_condition(regclass, text) IS 'what an action demands of a row of a protected table, its tenant too and that the caller may see it, as an expression';
 REVOKE ALL ON FUNCTION auth.action_condition(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.action_condition(regclass, text) TO anon, authenticated, auth_admin;
@@ -207,7 +216,8 @@ CREATE OR REPLACE FUNCTION auth.deciding_permissions(role text, tenant_id uuid, 
 	SELECT p.action, p.scope, p.conditions, p.message
 	FROM auth.roles AS r
 	JOIN auth.role_permissions AS p ON p.role_id = r.id
-	WHERE r.name = role AND r.kind = 'member' AND (r.tenant_id IS NULL OR r.tenant_id = deciding_permissions.tenant_id)
+	WHERE r.name = role AND r.kind = CASE WHEN deciding_permissions.tenant_id IS NULL THEN 'user' ELSE 'member' END
+		AND (r.tenant_id IS NULL OR r.tenant_id = deciding_permissions.tenant_id)
 		AND p.resource = deciding_permissions.resource
 		AND (p.action = deciding_permissions.action
 			OR (p.action = 'admin' AND p.scope IS NOT NULL)

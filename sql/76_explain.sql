@@ -26,6 +26,47 @@ COMMENT ON FUNCTION auth.user_obstacle(uuid) IS 'what keeps a user from doing an
 REVOKE ALL ON FUNCTION auth.user_obstacle(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_obstacle(uuid) TO auth_admin;
 
+-- As auth._conditions_hold() for the caller; of a session only the level is asked.
+CREATE OR REPLACE FUNCTION auth.condition_holds(condition text, user_id uuid, tenant_id uuid, aal text) RETURNS boolean
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN coalesce(CASE
+		WHEN condition = 'aal2' THEN aal = 'aal2'
+		WHEN condition LIKE 'consent:%' THEN (
+			SELECT c.granted FROM auth.consents AS c
+			WHERE c.user_id = condition_holds.user_id AND c.purpose = substr(condition, 9) ORDER BY c.id DESC LIMIT 1)
+		WHEN condition LIKE 'feature:%' THEN EXISTS (
+			SELECT FROM auth.plan_features AS f
+			WHERE f.plan = auth._plan(condition_holds.tenant_id) AND f.feature = substr(condition, 9) AND (f.quota IS NULL OR f.quota > 0))
+		END, false);
+COMMENT ON FUNCTION auth.condition_holds(text, uuid, uuid, text) IS 'whether a condition of a permission holds for a user in a tenant, in a session of this level';
+REVOKE ALL ON FUNCTION auth.condition_holds(text, uuid, uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.condition_holds(text, uuid, uuid, text) TO auth_admin;
+
+-- As src/permission.c decides for the caller: no denial, and the widest whose conditions hold.
+CREATE OR REPLACE FUNCTION auth.decided_permission(user_id uuid, role text, tenant_id uuid, resource text, action text, aal text)
+	RETURNS TABLE (scope text, conditions text[])
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+DECLARE
+	permission record;
+BEGIN
+	FOR permission IN SELECT * FROM auth.deciding_permissions(role, tenant_id, resource, action) LOOP
+		EXIT WHEN permission.scope IS NULL;
+		CONTINUE WHEN NOT (SELECT coalesce(bool_and(auth.condition_holds(c, user_id, tenant_id, aal)), true) FROM unnest(permission.conditions) AS c);
+		scope := permission.scope;
+		conditions := permission.conditions;
+		RETURN NEXT;
+		EXIT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION auth.decided_permission(uuid, text, uuid, text, text, text) IS 'the permission of a role that counts for a user in a session of this level; no row: he may not';
+REVOKE ALL ON FUNCTION auth.decided_permission(uuid, text, uuid, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.decided_permission(uuid, text, uuid, text, text, text) TO auth_admin;
+
 CREATE OR REPLACE FUNCTION auth.explain_access(user_id uuid, action text, target regclass, row_id uuid DEFAULT NULL, tenant_id uuid DEFAULT NULL)
 	RETURNS TABLE (allowed boolean, explanation text)
 	LANGUAGE plpgsql STABLE
@@ -40,6 +81,7 @@ DECLARE
 	permission record;
 	within boolean;
 	spoken boolean := false;
+	second_factor boolean;
 	condition text;
 	unmet text;
 BEGIN
@@ -54,7 +96,7 @@ BEGIN
 		RETURN;
 	END IF;
 	IF entry.resource IS NOT NULL THEN
-		PERFORM auth._demand_resource(entry.resource, action);
+		PERFORM auth._demand_resource(entry.resource, coalesce(action, ''));
 	END IF;
 	IF row_id IS NOT NULL THEN
 		facts := auth.row_facts(target, row_id);
@@ -98,7 +140,14 @@ BEGIN
 			explanation := format('the role %s has no permission to %s %s', member.role, action, entry.resource);
 			RETURN NEXT;
 		END IF;
+		second_factor := false;
 		FOR permission IN SELECT * FROM auth.deciding_permissions(member.role, member.tenant_id, entry.resource, action) LOOP
+			-- with a second factor the wider one counts
+			CONTINUE WHEN second_factor AND 'aal2' = ANY (permission.conditions);
+			IF second_factor THEN
+				explanation := 'in a session without a second factor:';
+				RETURN NEXT;
+			END IF;
 			IF permission.scope IS NULL THEN
 				explanation := format('the role %s is denied to %s %s%s', member.role, permission.granted_action, entry.resource,
 					coalesce(': ' || permission.message, ''));
@@ -108,20 +157,16 @@ BEGIN
 			explanation := format('the role %s may %s %s, on %s', member.role, permission.granted_action, entry.resource,
 				auth.scope_words(permission.scope));
 			RETURN NEXT;
-			IF entry.tenant_column IS NULL AND permission.scope IN ('tenant', 'unit') THEN
-				explanation := 'the table has no tenants: none of its rows are of these';
-				RETURN NEXT;
-				EXIT;
-			END IF;
 			unmet := NULL;
 			FOREACH condition IN ARRAY permission.conditions LOOP
 				IF condition = 'aal2' THEN
 					explanation := 'on condition of a second factor in the session';
 					RETURN NEXT;
-				ELSIF condition LIKE 'consent:%' AND NOT auth.has_lgpd_consent(user_id, substr(condition, 9)) THEN
-					unmet := format('the user has not consented to %s', substr(condition, 9));
+				ELSIF NOT auth.condition_holds(condition, user_id, member.tenant_id, 'aal2') THEN
+					unmet := CASE WHEN condition LIKE 'consent:%' THEN format('the user has not consented to %s', substr(condition, 9))
+						ELSE format('the plan of the tenant does not have %s', substr(condition, 9)) END;
 				ELSIF condition LIKE 'feature:%' THEN
-					explanation := format('on condition that the plan of the tenant has %s', substr(condition, 9));
+					explanation := format('the plan of the tenant has %s', substr(condition, 9));
 					RETURN NEXT;
 				END IF;
 			END LOOP;
@@ -129,6 +174,11 @@ BEGIN
 				explanation := unmet;
 				RETURN NEXT;
 				CONTINUE;
+			END IF;
+			IF entry.tenant_column IS NULL AND permission.scope IN ('tenant', 'unit') THEN
+				explanation := 'the table has no tenants: none of its rows are of these';
+				RETURN NEXT;
+				EXIT;
 			END IF;
 			IF row_id IS NULL THEN
 				allowed := true;
@@ -149,7 +199,9 @@ BEGIN
 				WHEN 'assigned' THEN 'the row is not: he is not assigned to it'
 				ELSE format('the row is not: it belongs to %s', coalesce(facts.owner_id::text, 'nobody')) END;
 			RETURN NEXT;
-			EXIT;
+			second_factor := second_factor OR 'aal2' = ANY (permission.conditions);
+			-- without a second factor what is narrower counts
+			EXIT WHEN 'aal2' <> ALL (permission.conditions);
 		END LOOP;
 	END LOOP;
 	IF NOT spoken THEN
@@ -173,7 +225,7 @@ DECLARE
 	facts record := auth.row_facts(target, row_id);
 BEGIN
 	IF entry.resource IS NOT NULL THEN
-		PERFORM auth._demand_resource(entry.resource, who_can.action);
+		PERFORM auth._demand_resource(entry.resource, coalesce(who_can.action, ''));
 	END IF;
 	IF NOT facts.row_found THEN
 		PERFORM auth._fail('P0002', 'there is no such row, or you do not see it yourself');
@@ -192,16 +244,19 @@ BEGIN
 		WHERE r.kind = 'user' AND entry.tenant_column IS NULL) AS m
 	JOIN auth.users AS u ON u.id = m.user_id
 	CROSS JOIN LATERAL (
-		SELECT d.scope, d.conditions FROM auth.deciding_permissions(m.role, m.tenant_id, entry.resource, who_can.action) AS d
-		WHERE entry.resource IS NOT NULL
-		UNION ALL
-		SELECT 'tenant', '{}' WHERE entry.resource IS NULL
+		SELECT d.scope, d.conditions
+		FROM unnest(ARRAY['aal1', 'aal2']) WITH ORDINALITY AS a (aal, position)
+		CROSS JOIN LATERAL (
+			SELECT * FROM auth.decided_permission(u.id, m.role, m.tenant_id, entry.resource, who_can.action, a.aal) WHERE entry.resource IS NOT NULL
+			UNION ALL
+			SELECT 'tenant', '{}' WHERE entry.resource IS NULL) AS d
+		WHERE auth.within_scope(d.scope, u.id, facts.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
+		ORDER BY a.position
 		LIMIT 1) AS p
-	WHERE p.scope IS NOT NULL AND auth.user_obstacle(u.id) IS NULL
-		AND auth.within_scope(p.scope, u.id, facts.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
+	WHERE auth.user_obstacle(u.id) IS NULL
 	ORDER BY 4, 2, 1;
 END
 $$;
-COMMENT ON FUNCTION auth.who_can(text, regclass, uuid) IS 'who may do this to a row of a protected table, by which role and scope, and what is required besides';
+COMMENT ON FUNCTION auth.who_can(text, regclass, uuid) IS 'who may do this to a row of a protected table, by which role and scope, and on which conditions: of these only a second factor (aal2) is not looked at';
 REVOKE ALL ON FUNCTION auth.who_can(text, regclass, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.who_can(text, regclass, uuid) TO auth_admin;

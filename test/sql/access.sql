@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(100);
+SELECT plan(110);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -148,11 +148,29 @@ SELECT throws_ok($$SELECT * FROM auth.who_can('read', 'people.notes', people.id(
 SELECT throws_ok($$SELECT * FROM auth.who_can('read', 'pg_class', people.id('4'))$$, '55000', 'pg_class is not protected', 'a table that is not protected');
 SELECT is(people.answer('bea', $$SELECT count(*) FROM auth.who_can('read', 'people.notes', people.id('1'))$$), '42501 permission denied for function who_can', 'members are not told');
 
+-- conditions as they are, asked without a token
+SELECT auth.permission_set('author', 'notes', 'update', 'unit', ARRAY['consent:ai_interaction']), auth.permission_set('author', 'notes', 'admin', 'own') \g /dev/null
+SELECT people.become('') \g /dev/null
+SELECT is(pg_temp.why('ann', 'update', '1'), E'true\nthe row belongs to tenant north\nthe user is author of tenant north\nthe role author may update notes, on the rows of his units\nthe user has not consented to ai_interaction\nthe role author may admin notes, on his own rows\nthe row is one of them: allowed', 'without the consent a narrower permission counts');
+SELECT matches(pg_temp.who('update', '1'), 'ann author own {}', 'and makes her one who can');
+INSERT INTO auth.consents (user_id, purpose, granted, by_role) VALUES (people.id('ann'), 'ai_interaction', true, 'test');
+SELECT is(pg_temp.why('ann', 'update', '1'), E'false\nthe row belongs to tenant north\nthe user is author of tenant north\nthe role author may update notes, on the rows of his units\nthe row is not: its unit is east, and his are {}', 'a consent is known without a token');
+SELECT doesnt_match(pg_temp.who('update', '1'), 'ann', 'and she cannot');
+SELECT auth.feature_create('extra'), auth.plan_create('large'), auth.plan_feature_set('large', 'extra'), auth.permission_set('author', 'notes', 'update', 'tenant', ARRAY['feature:extra']) \g /dev/null
+SELECT matches(pg_temp.why('ann', 'update', '2'), '^false.*the plan of the tenant does not have extra\n.*it belongs to', 'a plan without the feature');
+SELECT auth.subscription_set(people.id('north'), 'large') \g /dev/null
+SELECT matches(pg_temp.why('ann', 'update', '2'), '^true.*the plan of the tenant has extra\nthe row is one of them', 'with it');
+SELECT is(string_agg(concat(auth.condition_holds(c, people.id('ann'), people.id('north'), 'aal1')), ' ' ORDER BY n), 'f t f t f f', 'condition_holds')
+	FROM unnest(ARRAY['aal2', 'consent:ai_interaction', 'consent:data_retention', 'feature:extra', 'feature:none', 'moon']) WITH ORDINALITY AS v (c, n);
+SELECT is((SELECT concat(scope, conditions) FROM auth.decided_permission(people.id('ann'), 'author', people.id('north'), 'notes', 'update', 'aal1')), 'tenant{feature:extra}', 'decided_permission');
+SELECT is_empty($$SELECT * FROM auth.decided_permission(people.id('cid'), 'clerk', people.id('north'), 'notes', 'read', 'aal1')$$, 'none for who is denied');
+SELECT throws_ok($$SELECT * FROM auth.who_can(NULL, 'people.notes', people.id('1'))$$, '42704', 'there is no action "" on resource "notes"', 'no action is a typing error');
+
 -- what these are made of
 SELECT people.become('') \g /dev/null
 SELECT is((SELECT format('%s %s', target, key_column) FROM auth.resource_tables('notes')), 'people.notes id', 'resource_tables: table and key');
 SELECT is_empty($$SELECT * FROM auth.resource_tables('note')$$, 'of no resource: none');
-SELECT matches(auth.action_condition('people.notes', 'update'), $$^\(tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND CASE \(SELECT auth.scope_letter\('notes', 'read'\)\) WHEN .* END\) AND \(CASE \(SELECT auth.scope_letter\('notes', 'update'\)\) WHEN 't' THEN true WHEN .* ELSE false END\)$$, 'action_condition: tenant and scopes');
+SELECT matches(auth.action_condition('people.notes', 'update'), $$^tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND \(CASE \(SELECT auth.scope_letter\('notes', 'read'\)\) WHEN .* END\) AND \(CASE \(SELECT auth.scope_letter\('notes', 'update'\)\) WHEN 't' THEN true WHEN .* ELSE false END\)$$, 'action_condition: tenant and scopes');
 SELECT matches(auth.action_condition('people.notes', NULL), $$ AND \(false\)$$, 'of no action: nothing');
 SELECT is(people.answer('wil', $$SELECT auth.assigned_ids()$$), format('{%s}', people.id('2')), 'assigned_ids: his');
 SELECT is(people.answer('max', $$SELECT auth.assigned_ids()$$), '{}', 'of who is assigned to nothing');
