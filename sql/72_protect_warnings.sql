@@ -92,8 +92,8 @@ GRANT EXECUTE ON FUNCTION auth._protect_foreign_keys(regclass) TO auth_admin;
 
 -- Views that read a table with the rights of their own owner, at any depth, and
 -- materialized views, which keep rows outside of any policy.
-CREATE OR REPLACE FUNCTION auth._protect_views(target regclass)
-RETURNS SETOF text
+CREATE OR REPLACE FUNCTION auth._protect_reading_views(target regclass)
+RETURNS TABLE (relation regclass, materialized boolean)
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
@@ -106,20 +106,32 @@ AS $$
 		JOIN pg_depend p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = d.relid AND p.classid = 'pg_rewrite'::regclass
 		JOIN pg_rewrite r ON r.oid = p.objid
 	)
-	SELECT CASE c.relkind
-		WHEN 'm' THEN auth._protect_warning(
-			format('materialized view %s keeps rows of %s as its owner saw them, outside of row level security', c.oid::regclass, target),
-			format('REVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated', c.oid::regclass))
-		ELSE auth._protect_warning(
-			format('view %s reads %s with the rights of its owner, not of the caller', c.oid::regclass, target),
-			format('ALTER VIEW %s SET (security_invoker = true)', c.oid::regclass))
-		END
+	SELECT c.oid::regclass, c.relkind = 'm'
 	FROM dependent d
 	JOIN pg_class c ON c.oid = d.relid
 	WHERE c.relkind = 'm'
 		OR c.relkind = 'v' AND NOT EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
 			WHERE option_name = 'security_invoker' AND option_value::boolean)
 	ORDER BY c.oid::regclass::text
+$$;
+COMMENT ON FUNCTION auth._protect_reading_views(regclass) IS 'Internal: views that go around the policies of a table';
+REVOKE ALL ON FUNCTION auth._protect_reading_views(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._protect_reading_views(regclass) TO auth_admin;
+
+CREATE OR REPLACE FUNCTION auth._protect_views(target regclass)
+RETURNS SETOF text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN v.materialized THEN auth._protect_warning(
+			format('materialized view %s keeps rows of %s as its owner saw them, outside of row level security', v.relation, target),
+			format('REVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated', v.relation))
+		ELSE auth._protect_warning(
+			format('view %s reads %s with the rights of its owner, not of the caller', v.relation, target),
+			format('ALTER VIEW %s SET (security_invoker = true)', v.relation))
+		END
+	FROM auth._protect_reading_views(target) v
 $$;
 COMMENT ON FUNCTION auth._protect_views(regclass) IS 'Internal: warnings about views that go around the policies of a table';
 REVOKE ALL ON FUNCTION auth._protect_views(regclass) FROM PUBLIC;

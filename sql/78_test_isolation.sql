@@ -26,6 +26,31 @@ $$;
 COMMENT ON FUNCTION auth._isolation_commands(regclass, name, uuid, uuid) IS 'the commands that auth.test_isolation tries on a table';
 REVOKE ALL ON FUNCTION auth._isolation_commands(regclass, name, uuid, uuid) FROM PUBLIC;
 
+-- What a stranger tries, who has no rows: whatever he meets is a leak. Without WHERE,
+-- UPDATE and DELETE read no column, and the policies for SELECT do not hold them
+-- back: those for UPDATE and DELETE stand alone. A view that shows him something is
+-- one only if it has the column that tells whose row it is.
+CREATE OR REPLACE FUNCTION auth._isolation_of_strangers(target regclass, isolating_column name, own uuid)
+	RETURNS TABLE (command text, statement text, counts boolean, as_role text, found text)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT c.command, format(c.template, target, isolating_column, quote_literal(own)), c.counts, c.as_role, 'LEAK'
+	FROM (VALUES
+		('SELECT by anon', 'SELECT count(*) FROM %1$s', true, 'anon'),
+		('SELECT by auth_platform', 'SELECT count(*) FROM %1$s', true, 'auth_platform'),
+		('UPDATE of all', 'UPDATE %1$s SET %2$I = %3$s', false, 'authenticated'),
+		('DELETE of all', 'DELETE FROM %1$s', false, 'authenticated')
+	) AS c (command, template, counts, as_role)
+	UNION ALL
+	SELECT format('SELECT from %s by %s', v.relation, r.role), format('SELECT count(*) FROM %s', v.relation), true, r.role,
+		CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = v.relation AND attname = isolating_column) THEN 'LEAK' ELSE 'unclear' END
+	FROM auth._protect_reading_views(target) AS v CROSS JOIN unnest(ARRAY['anon', 'authenticated']) AS r (role)
+	WHERE has_any_column_privilege(r.role, v.relation, 'SELECT')
+$$;
+COMMENT ON FUNCTION auth._isolation_of_strangers(regclass, name, uuid) IS 'what auth.test_isolation tries as somebody who has no rows; found: what it means if he meets one';
+REVOKE ALL ON FUNCTION auth._isolation_of_strangers(regclass, name, uuid) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth.test_isolation(relation regclass DEFAULT NULL)
 	RETURNS TABLE (target text, command text, verdict text, detail text)
 	LANGUAGE plpgsql VOLATILE
@@ -36,6 +61,7 @@ DECLARE
 	entry record;
 	try record;
 	alone boolean;
+	empty boolean;
 	met bigint;
 	state text;
 	message text;
@@ -43,6 +69,7 @@ DECLARE
 	other uuid;
 	visitor CONSTANT uuid := gen_random_uuid();
 	session CONSTANT uuid := gen_random_uuid();
+	strange_session CONSTANT uuid := gen_random_uuid();
 	visitor_role CONSTANT text := 'visitor_' || left(replace(visitor::text, '-', ''), 16);
 	visitor_own_role CONSTANT text := visitor_role || '_own';
 	person uuid;
@@ -61,6 +88,8 @@ BEGIN
 			FROM auth.roles AS r, auth.resources AS s, unnest(s.actions) AS a WHERE r.name IN (visitor_role, visitor_own_role);
 		INSERT INTO auth.users (id, email) VALUES (visitor, visitor || '@isolation.test');
 		INSERT INTO auth.tenants (id, name) VALUES (visitor, 'isolation test'), (session, 'isolation test');
+		INSERT INTO auth.memberships (tenant_id, user_id, role) VALUES (session, visitor, visitor_role);
+		INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (strange_session, visitor, session);
 		FOR entry IN
 			SELECT c.oid::regclass AS name, coalesce(t.tenant_column, t.owner_column) AS isolating_column, t.tenant_column IS NULL AS of_users
 			FROM auth.protected_tables AS t
@@ -73,6 +102,7 @@ BEGIN
 			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I IS NOT NULL LIMIT 1', entry.isolating_column, entry.name) INTO own;
 			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I <> $1 LIMIT 1', entry.isolating_column, entry.name) INTO other USING own;
 			alone := other IS NULL;
+			empty := own IS NULL;
 			own := coalesce(own, visitor);
 			other := coalesce(other, session);
 			person := CASE WHEN entry.of_users THEN own ELSE visitor END;
@@ -86,13 +116,31 @@ BEGIN
 				VALUES (tenant, person, CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END);
 			DELETE FROM auth.sessions WHERE id = session;
 			INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (session, person, tenant);
+			-- what does not show: a trigger and a policy hold the same row
+			results := results || (
+				SELECT jsonb_build_object('target', entry.name::text, 'command', 'auth.protect() again',
+					'verdict', CASE count(*) WHEN 0 THEN 'ok' ELSE 'changed' END, 'detail', string_agg(p.statement, '; '))
+				FROM auth._protect_plan(entry.name) AS p);
 			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO authenticated', entry.name);
 			EXECUTE format('GRANT USAGE ON SCHEMA %s TO authenticated', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = entry.name));
-			FOR try IN SELECT * FROM auth._isolation_commands(entry.name, entry.isolating_column, own, other) LOOP
+			UPDATE auth.memberships AS m SET role = CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END
+				WHERE (m.tenant_id, m.user_id) = (session, visitor);
+			FOR try IN
+				SELECT c.*, 'authenticated' AS as_role, NULL AS found FROM auth._isolation_commands(entry.name, entry.isolating_column, own, other) AS c
+				UNION ALL
+				SELECT c.command, c.statement, c.counts, false, c.as_role, c.found
+				FROM auth._isolation_of_strangers(entry.name, entry.isolating_column, CASE WHEN entry.of_users THEN visitor ELSE session END) AS c
+			LOOP
 				BEGIN
-					PERFORM auth.authenticate(auth.jwt_sign(jsonb_build_object('sub', person, 'session_id', session,
-						'tenant_id', tenant, 'role', 'authenticated')));
-					SET LOCAL ROLE authenticated;
+					PERFORM set_config('intrex_auth.token', '', true);
+					IF try.as_role <> 'anon' THEN
+						PERFORM auth.authenticate(auth.jwt_sign(CASE WHEN try.found IS NULL
+							THEN jsonb_build_object('sub', person, 'session_id', session, 'tenant_id', tenant, 'role', 'authenticated')
+							ELSE jsonb_build_object('sub', visitor, 'session_id', strange_session, 'tenant_id', session, 'role', 'authenticated') END));
+					END IF;
+					-- triggers would refuse what policies let through
+					PERFORM set_config('session_replication_role', 'replica', true) WHERE try.found IS NOT NULL;
+					EXECUTE format('SET LOCAL ROLE %I', try.as_role);
 					IF try.counts THEN
 						EXECUTE try.statement INTO met;
 					ELSE
@@ -109,6 +157,10 @@ BEGIN
 				END;
 				results := results || jsonb_build_object('target', entry.name::text, 'command', try.command,
 					'verdict', CASE
+						-- to be refused, a row must have been met
+						WHEN try.found IS NOT NULL AND NOT try.counts AND (state = '42501' OR state LIKE '23%') THEN 'LEAK'
+						WHEN try.found IS NOT NULL AND met > 0 AND state IS NULL THEN try.found
+						WHEN try.found IS NOT NULL AND met = 0 AND state IS NULL THEN CASE WHEN empty THEN 'untested' ELSE 'ok' END
 						WHEN state = '42501' THEN 'ok'
 						-- policies come before constraints: this row had passed them
 						WHEN state LIKE '23%' AND try.refused THEN 'LEAK'
@@ -116,7 +168,8 @@ BEGIN
 						WHEN met = 0 AND alone AND NOT try.refused THEN 'untested'
 						WHEN met = 0 AND try.command <> 'TRUNCATE' THEN 'ok'
 						ELSE 'LEAK' END,
-					'detail', CASE WHEN state IS NULL THEN format('%s rows%s', met, CASE WHEN alone AND NOT try.refused THEN ', and no other has any' END) ELSE concat_ws(' ', state, message) END);
+					'detail', CASE WHEN state IS NULL THEN format('%s rows%s', met, CASE WHEN try.found IS NOT NULL AND empty THEN ', and nobody has any'
+						WHEN try.found IS NULL AND alone AND NOT try.refused THEN ', and no other has any' END) ELSE concat_ws(' ', state, message) END);
 			END LOOP;
 		END LOOP;
 		RAISE EXCEPTION USING ERRCODE = 'P9998';
@@ -128,5 +181,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.test_isolation(regclass) IS
-'Tries each command on each protected table across tenants, as a member who may do everything in his own, and takes all of it back: LEAK where a row of another tenant was met or made, untested where no other tenant has rows. In a table without tenants it tries them across users. Superusers only; triggers of the tables fire, and locks are held for its time.';
+'Tries each command on each protected table across tenants, as a member who may do everything in his own, and takes all of it back: LEAK where a row of another tenant was met or made, untested where no other tenant has rows, changed where auth.protect() would mend something. Somebody who has no rows tries what reads no column, the roles anon and auth_platform, and the views that read the table with their owner''s rights: unclear where one shows him something and has no column for the tenant. In a table without tenants it tries them across users. Superusers only; triggers of the tables fire, and locks are held for its time.';
 REVOKE ALL ON FUNCTION auth.test_isolation(regclass) FROM PUBLIC;

@@ -164,7 +164,7 @@ SELECT * FROM auth.unprotect('shop.parcels') \g /dev/null
 
 -- whole checks
 SELECT is_empty($$SELECT * FROM auth.test_isolation('shop.orders') WHERE verdict <> 'ok'$$, 'test_isolation finds nothing');
-SELECT is((SELECT count(*) FROM auth.test_isolation('shop.orders')), 11::bigint, 'in all commands');
+SELECT is((SELECT count(*) FROM auth.test_isolation('shop.orders')), 16::bigint, 'in all commands');
 CREATE POLICY open ON shop.orders FOR SELECT TO authenticated USING (number LIKE 'b%');
 SELECT set_has($$SELECT command FROM auth.test_isolation('shop.orders') WHERE verdict = 'LEAK'$$, $$VALUES ('SELECT')$$, 'a policy that is broken on purpose is found');
 SELECT matches(pg_temp.warnings($$protect('shop.orders', tenant_column => NULL)$$), 'permissive policy open of shop.orders may widen access', 'and warned of');
