@@ -67,7 +67,8 @@ COMMENT ON FUNCTION auth.protect_schema(name, jsonb, name, name, name, name, boo
 REVOKE ALL ON FUNCTION auth.protect_schema(name, jsonb, name, name, name, name, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.protect_schema(name, jsonb, name, name, name, name, boolean) TO auth_admin;
 
--- Tables that API roles reach and no row level security keeps them from.
+-- Tables that API roles reach and no row level security keeps them from; foreign
+-- tables and materialized views can have none.
 CREATE OR REPLACE FUNCTION auth.unprotected_tables(schemas text[] DEFAULT ARRAY['public'])
 RETURNS TABLE (target regclass, reached_by text)
 LANGUAGE sql
@@ -78,14 +79,14 @@ AS $$
 	FROM pg_class c
 	JOIN pg_namespace n ON n.oid = c.relnamespace
 	CROSS JOIN unnest(ARRAY['anon', 'authenticated', 'auth_platform']) r (role)
-	WHERE n.nspname = ANY (schemas) AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relrowsecurity
+	WHERE n.nspname = ANY (schemas) AND c.relkind IN ('r', 'p', 'f', 'm') AND c.relpersistence <> 't' AND NOT c.relrowsecurity
 		AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
 		AND (has_table_privilege(r.role, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
 			OR has_any_column_privilege(r.role, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
 	GROUP BY c.oid
 	ORDER BY c.oid::regclass::text
 $$;
-COMMENT ON FUNCTION auth.unprotected_tables(text[]) IS 'tables of exposed schemas that API roles have privileges on and that have no row level security';
+COMMENT ON FUNCTION auth.unprotected_tables(text[]) IS 'tables, foreign tables and materialized views of exposed schemas that API roles have privileges on and that have no row level security';
 REVOKE ALL ON FUNCTION auth.unprotected_tables(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.unprotected_tables(text[]) TO auth_admin;
 
@@ -101,20 +102,24 @@ DECLARE
 	-- a GRANT does not tell of what: then all are looked at
 	changed CONSTANT oid[] := (SELECT array_agg(c.objid) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass);
 	one record;
+	can_be_protected boolean;
 BEGIN
 	FOR one IN
 		SELECT * FROM auth.unprotected_tables(string_to_array(replace(current_setting('intrex_auth.exposed_schemas'), ' ', ''), ',')) t
 		WHERE changed IS NULL OR t.target = ANY (changed)
 	LOOP
+		can_be_protected := (SELECT c.relkind IN ('r', 'p') FROM pg_class c WHERE c.oid = one.target);
 		IF refuse THEN
 			RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 				MESSAGE = format('table %s would be open to %s', one.target, one.reached_by),
 				DETAIL = 'It is in an exposed schema and has no row level security.',
-				HINT = format('Call auth.protect(%L) before you grant privileges on it, or create it in another schema.', one.target);
+				HINT = CASE WHEN can_be_protected THEN format('Call auth.protect(%L) before you grant privileges on it, or create it in another schema.', one.target)
+					ELSE 'It can have none: keep it in another schema, behind a view that chooses the rows.' END;
 		END IF;
 		RAISE WARNING USING ERRCODE = 'insufficient_privilege',
 			MESSAGE = format('table %s is open to %s', one.target, one.reached_by),
-			HINT = format('SELECT * FROM auth.protect(%L);', one.target);
+			HINT = CASE WHEN can_be_protected THEN format('SELECT * FROM auth.protect(%L);', one.target)
+				ELSE format('REVOKE ALL ON TABLE %s FROM PUBLIC, anon, authenticated, auth_platform;', one.target) END;
 	END LOOP;
 END
 $$;
@@ -160,7 +165,9 @@ BEGIN
 	END IF;
 	IF "on" THEN
 		EXECUTE format('CREATE EVENT TRIGGER intrex_auth_guard ON ddl_command_end
-			WHEN TAG IN (''CREATE TABLE'', ''CREATE TABLE AS'', ''SELECT INTO'', ''ALTER TABLE'', ''GRANT'', ''IMPORT FOREIGN SCHEMA'')
+			WHEN TAG IN (''CREATE TABLE'', ''CREATE TABLE AS'', ''SELECT INTO'', ''ALTER TABLE'', ''GRANT'', ''IMPORT FOREIGN SCHEMA'',
+				''CREATE FOREIGN TABLE'', ''ALTER FOREIGN TABLE'', ''CREATE MATERIALIZED VIEW'', ''ALTER MATERIALIZED VIEW'',
+				''CREATE SCHEMA'', ''ALTER SCHEMA'')
 			EXECUTE FUNCTION auth.%I()', CASE WHEN refuse THEN '_ddl_guard_refuse' ELSE '_ddl_guard_warn' END);
 	END IF;
 END

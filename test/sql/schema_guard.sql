@@ -10,7 +10,7 @@ SET client_min_messages = error;
 
 BEGIN;
 \i :include
-SELECT plan(61);
+SELECT plan(68);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO authenticated;
@@ -71,7 +71,18 @@ SELECT is(pg_temp.attempt('CREATE TABLE shop.born_open AS SELECT 1 AS one'), '42
 SELECT is(pg_temp.attempt('SELECT 1 AS one INTO shop.born_open'), '42501 table shop.born_open would be open to auth_platform, authenticated', 'by SELECT INTO');
 SELECT is(pg_temp.attempt('CREATE TEMPORARY TABLE mine (id int)'), 'done', 'a temporary one is the session''s own');
 SELECT is(pg_temp.attempt('CREATE TABLE people.elsewhere (id int); GRANT SELECT ON people.elsewhere TO anon'), 'done', 'another schema is not watched');
+CREATE FOREIGN DATA WRAPPER nothing;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+SELECT is(pg_temp.attempt('CREATE FOREIGN TABLE shop.far (id int) SERVER nowhere'), '42501 table shop.far would be open to auth_platform, authenticated', 'a foreign table');
+SELECT is(pg_temp.attempt('CREATE MATERIALIZED VIEW shop.sums AS SELECT 1 AS one'), '42501 table shop.sums would be open to auth_platform, authenticated', 'a materialized view');
 ALTER DEFAULT PRIVILEGES IN SCHEMA shop REVOKE SELECT ON TABLES FROM authenticated;
+SELECT is(pg_temp.attempt('CREATE MATERIALIZED VIEW shop.sums AS SELECT 1 AS one'), 'done', 'that nobody reaches');
+SELECT is(pg_temp.attempt('GRANT SELECT ON shop.sums TO anon'), '42501 table shop.sums would be open to anon', 'until it is granted');
+SET LOCAL intrex_auth.exposed_schemas = 'shop, stall';
+SELECT is(pg_temp.attempt('CREATE SCHEMA stall CREATE TABLE wares (id int) GRANT SELECT ON wares TO anon'), '42501 table stall.wares would be open to anon', 'a schema with a table in it');
+SELECT is(pg_temp.attempt('ALTER SCHEMA people RENAME TO stall'), '42501 table stall.elsewhere would be open to anon', 'a schema that gets an exposed name');
+SELECT is(pg_temp.attempt('ALTER TABLE people.elsewhere SET SCHEMA shop'), '42501 table shop.elsewhere would be open to anon', 'a table that comes into one');
+SET LOCAL intrex_auth.exposed_schemas = 'shop';
 SELECT throws_ok($$SET LOCAL ROLE auth_admin; SELECT auth.guard_ddl(false)$$, '42501', NULL, 'superusers only');
 RESET ROLE;
 SELECT auth.guard_ddl(false) \g /dev/null
