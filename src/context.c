@@ -16,6 +16,7 @@
 #include "jsonbuild.h"
 #include "liveness.h"
 #include "logguard.h"
+#include "queryidentity.h"
 #include "report.h"
 
 SQL_FUNCTION(intrex_auth_authenticate);
@@ -39,6 +40,7 @@ ReturnUuid(FunctionCallInfo fcinfo, const pg_uuid_t *(*part) (const Identity *))
 	const pg_uuid_t *value = identity ? part(identity) : NULL;
 	pg_uuid_t  *copy;
 
+	QueryAsks(fcinfo, identity);
 	if (value == NULL)
 		PG_RETURN_NULL();
 	copy = palloc(sizeof(pg_uuid_t));
@@ -154,6 +156,7 @@ intrex_auth_unit_ids(PG_FUNCTION_ARGS)
 	Datum	   *elements;
 	int			count;
 
+	QueryAsks(fcinfo, identity);
 	if (identity == NULL)
 		PG_RETURN_NULL();
 	count = IdentityUnits(identity, &units);

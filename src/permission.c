@@ -21,6 +21,7 @@
 #include "announce.h"
 #include "compat.h"
 #include "identity.h"
+#include "queryidentity.h"
 #include "rolecache.h"
 #include "settings.h"
 
@@ -195,9 +196,9 @@ DecideByRole(const Role *role, const char *resource, const char *action)
 	return best;
 }
 
-/* Decide about an action of the caller. */
+/* Decide about an action of the caller, for the query that calls a function. */
 static Decision
-Decide(const char *resource, const char *action)
+Decide(FunctionCallInfo fcinfo, const char *resource, const char *action)
 {
 	Decision	none = {SCOPE_NONE, (Datum) 0};
 	Decision	all = {SCOPE_PLATFORM, (Datum) 0};
@@ -205,6 +206,7 @@ Decide(const char *resource, const char *action)
 	const Role *role;
 
 	DemandKnown(resource, action);
+	QueryDecides(fcinfo, identity);
 	if (identity == NULL)
 		return none;
 	if (IsPlatform(identity))
@@ -217,7 +219,7 @@ Decide(const char *resource, const char *action)
 Datum
 intrex_auth_scope(PG_FUNCTION_ARGS)
 {
-	Decision	decision = Decide(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+	Decision	decision = Decide(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	if (decision.scope == SCOPE_NONE)
@@ -236,7 +238,7 @@ Datum
 intrex_auth_scope_id(PG_FUNCTION_ARGS)
 {
 	const char *wanted = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	Decision	decision = Decide(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+	Decision	decision = Decide(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	const Identity *identity;
 	const pg_uuid_t *id;
@@ -264,7 +266,7 @@ intrex_auth_scope_id(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_can(PG_FUNCTION_ARGS)
 {
-	Decision	decision = Decide(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+	Decision	decision = Decide(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_RETURN_BOOL(decision.scope != SCOPE_NONE);
@@ -278,7 +280,7 @@ intrex_auth_can(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_scope_letter(PG_FUNCTION_ARGS)
 {
-	Decision	decision = Decide(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+	Decision	decision = Decide(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_RETURN_CHAR(decision.scope == SCOPE_NONE ? '-' : scope_names[decision.scope][0]);
@@ -304,6 +306,7 @@ intrex_auth_has_rank(PG_FUNCTION_ARGS)
 				 errmsg("there is no role \"%s\"", Clip(name)),
 				 errhint("auth.roles lists them; auth.use_preset() or auth.role_create() adds some.")));
 	demanded = role->rank;
+	QueryDecides(fcinfo, identity);
 	if (identity == NULL)
 		PG_RETURN_BOOL(false);
 	if (IsPlatform(identity))
@@ -396,12 +399,13 @@ intrex_auth_columns_guard(PG_FUNCTION_ARGS)
 				 errmsg("auth.columns_guard() is a trigger function of auth.protect()")));
 
 	/* maintenance without a token is the business of privileges and policies */
+	QueryDecides(fcinfo, IdentityGet());
 	if (IdentityGet() == NULL)
 		PG_RETURN_POINTER(trigger->tg_newtuple);
 	action = UpdateAction(trigger->tg_trigger->tgargs[0]);
 	if (action == NULL)
 		PG_RETURN_POINTER(trigger->tg_newtuple);
-	decision = Decide(trigger->tg_trigger->tgargs[0], action);
+	decision = Decide(fcinfo, trigger->tg_trigger->tgargs[0], action);
 	if (decision.columns == (Datum) 0)
 		PG_RETURN_POINTER(trigger->tg_newtuple);
 
