@@ -22,21 +22,19 @@ COMMENT ON FUNCTION auth.resource_tables(text) IS 'protected tables of a resourc
 REVOKE ALL ON FUNCTION auth.resource_tables(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.resource_tables(text) TO anon, authenticated, auth_admin;
 
--- The condition that an action puts on the rows of a table, from our own registry: the
--- tenant, that the caller sees the row, and what the action demands besides.
+-- The condition that an action puts on the rows of a table, from our own registry: that
+-- the caller sees the row, and what the action demands.
 CREATE OR REPLACE FUNCTION auth.action_condition(target regclass, action text) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	entry CONSTANT auth.protected_tables := auth._protect_entry(target);
-	seeing CONSTANT text := auth._protect_action(entry.resource, 'select');
+	seeing CONSTANT text := auth._protect_action((auth._protect_entry(target)).resource, 'select');
 BEGIN
-	RETURN concat_ws(' AND ',
-		CASE WHEN entry.tenant_column IS NOT NULL THEN format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id())', entry.tenant_column) END,
-		(SELECT string_agg(format('(%s)', c.expression), ' AND ' ORDER BY a.action = seeing DESC)
-			FROM (SELECT seeing UNION SELECT action_condition.action) AS a (action)
-			CROSS JOIN LATERAL auth._protect_condition(target, a.action) AS c));
+	RETURN (
+		SELECT string_agg(format('(%s)', c.expression), ' AND ' ORDER BY a.action IS DISTINCT FROM seeing)
+		FROM (SELECT seeing UNION SELECT action_condition.action) AS a (action)
+		CROSS JOIN LATERAL auth._protect_condition(target, a.action) AS c);
 END
 $$;
 COMMENT ON FUNCTION auth.action_condition(regclass, text) IS 'what an action demands of a row of a protected table, its tenant too and that the caller may see it, as an expression';
