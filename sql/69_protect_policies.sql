@@ -33,14 +33,17 @@ GRANT EXECUTE ON FUNCTION auth._protect_tree(regclass) TO auth_admin;
 -- The entry of a table, or NULLs.
 CREATE OR REPLACE FUNCTION auth._protect_entry(target regclass)
 RETURNS auth.protected_tables
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT p
-	FROM auth.protected_tables p, pg_class c, pg_namespace n
-	WHERE c.oid = target AND n.oid = c.relnamespace
-		AND p.schema_name = n.nspname AND p.table_name = c.relname
+BEGIN
+	RETURN (
+		SELECT p
+		FROM auth.protected_tables p, pg_class c, pg_namespace n
+		WHERE c.oid = target AND n.oid = c.relnamespace
+			AND p.schema_name = n.nspname AND p.table_name = c.relname);
+END
 $$;
 COMMENT ON FUNCTION auth._protect_entry(regclass) IS 'Internal: the entry of a table in auth.protected_tables';
 REVOKE ALL ON FUNCTION auth._protect_entry(regclass) FROM PUBLIC;
@@ -49,19 +52,22 @@ GRANT EXECUTE ON FUNCTION auth._protect_entry(regclass) TO auth_admin;
 -- The action on a resource that a command is, of those the resource knows; NULL: none.
 CREATE OR REPLACE FUNCTION auth._protect_action(resource text, command text)
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT a.action
-	FROM auth.resources r, unnest(CASE command
-		WHEN 'select' THEN ARRAY['read', 'admin']
-		WHEN 'insert' THEN ARRAY['create', 'write', 'admin']
-		WHEN 'update' THEN ARRAY['update', 'write', 'admin']
-		ELSE ARRAY['delete', 'admin'] END) WITH ORDINALITY a (action, position)
-	WHERE r.name = resource AND a.action = ANY (r.actions)
-	ORDER BY a.position
-	LIMIT 1
+BEGIN
+	RETURN (
+		SELECT a.action
+		FROM auth.resources r, unnest(CASE command
+			WHEN 'select' THEN ARRAY['read', 'admin']
+			WHEN 'insert' THEN ARRAY['create', 'write', 'admin']
+			WHEN 'update' THEN ARRAY['update', 'write', 'admin']
+			ELSE ARRAY['delete', 'admin'] END) WITH ORDINALITY a (action, position)
+		WHERE r.name = resource AND a.action = ANY (r.actions)
+		ORDER BY a.position
+		LIMIT 1);
+END
 $$;
 COMMENT ON FUNCTION auth._protect_action(text, text) IS 'Internal: the action that a command on a protected table is';
 REVOKE ALL ON FUNCTION auth._protect_action(text, text) FROM PUBLIC;
@@ -70,14 +76,17 @@ GRANT EXECUTE ON FUNCTION auth._protect_action(text, text) TO auth_admin;
 -- The column of a primary key of one uuid, or NULL.
 CREATE OR REPLACE FUNCTION auth._protect_key(target regclass)
 RETURNS name
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT a.attname
-	FROM pg_constraint c
-	JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-	WHERE c.conrelid = target AND c.contype = 'p' AND cardinality(c.conkey) = 1 AND a.atttypid = 'uuid'::regtype
+BEGIN
+	RETURN (
+		SELECT a.attname
+		FROM pg_constraint c
+		JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+		WHERE c.conrelid = target AND c.contype = 'p' AND cardinality(c.conkey) = 1 AND a.atttypid = 'uuid'::regtype);
+END
 $$;
 COMMENT ON FUNCTION auth._protect_key(regclass) IS 'Internal: the only column of the primary key, if it is a uuid';
 REVOKE ALL ON FUNCTION auth._protect_key(regclass) FROM PUBLIC;
@@ -88,10 +97,13 @@ GRANT EXECUTE ON FUNCTION auth._protect_key(regclass) TO auth_admin;
 -- by the key of the row, or by the user that it belongs to.
 CREATE OR REPLACE FUNCTION auth._protect_scopes(target regclass)
 RETURNS TABLE (scope text, expression text, stored text)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	SELECT s.scope, string_agg(s.expression, ' OR ' ORDER BY s.position),
 		CASE count(*) WHEN 1 THEN min(s.stored) ELSE '(' || string_agg(s.stored, ' OR ' ORDER BY s.position) || ')' END
 	FROM auth._protect_entry(target) p
@@ -118,7 +130,8 @@ AS $$
 		WHERE p.owner_column IS NOT NULL
 	) s (scope, position, expression, stored)
 	WHERE p.resource IS NOT NULL
-	GROUP BY s.scope
+	GROUP BY s.scope;
+END
 $$;
 COMMENT ON FUNCTION auth._protect_scopes(regclass) IS 'Internal: the rows of a protected table that each narrower scope is, as an expression';
 REVOKE ALL ON FUNCTION auth._protect_scopes(regclass) FROM PUBLIC;
@@ -131,10 +144,13 @@ GRANT EXECUTE ON FUNCTION auth._protect_scopes(regclass) TO auth_admin;
 -- not count in a table without. An action of NULL is one that nobody may.
 CREATE OR REPLACE FUNCTION auth._protect_condition(target regclass, action text)
 RETURNS TABLE (expression text, stored text)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	WITH asked AS (
 		SELECT p.resource, p.tenant_column, s.scope, s.position, r.expression, r.stored, c.name,
 			quote_ident(c.name) || format(' OPERATOR(pg_catalog.=) (SELECT auth.scope_id(%L, %L, %L))', p.resource, action, s.scope) AS by_id,
@@ -162,7 +178,8 @@ AS $$
 					min(tenant_column), min(resource), action)
 				|| string_agg(format(E'\n    WHEN ''%s''::"char" THEN %s', left(scope, 1), coalesce(stored, 'true')), '' ORDER BY position)
 				|| E'\n    ELSE false\nEND)' END
-	FROM asked
+	FROM asked;
+END
 $$;
 COMMENT ON FUNCTION auth._protect_condition(regclass, text) IS 'Internal: what an action demands of a row of a table that is protected as a resource';
 REVOKE ALL ON FUNCTION auth._protect_condition(regclass, text) FROM PUBLIC;
@@ -172,11 +189,14 @@ GRANT EXECUTE ON FUNCTION auth._protect_condition(regclass, text) TO auth_admin;
 -- expression again.
 CREATE OR REPLACE FUNCTION auth._protect_policies(target regclass)
 RETURNS TABLE (policy name, command text, role name, expression text, stored text)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 'intrex_auth_' || c.command, c.command, 'authenticated', n.expression, n.stored
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT ('intrex_auth_' || c.command)::name, c.command, 'authenticated'::name, n.expression, n.stored
 	FROM auth._protect_entry(target) p
 	CROSS JOIN unnest(ARRAY['select', 'insert', 'update', 'delete']) c (command)
 	CROSS JOIN LATERAL (
@@ -188,9 +208,10 @@ AS $$
 		WHERE p.resource IS NOT NULL
 	) n (expression, stored)
 	UNION ALL
-	SELECT 'intrex_auth_platform', 'all', 'auth_platform',
+	SELECT 'intrex_auth_platform'::name, 'all', 'auth_platform'::name,
 		'(SELECT auth.is_super_admin())',
-		'( SELECT auth.is_super_admin() AS is_super_admin)'
+		'( SELECT auth.is_super_admin() AS is_super_admin)';
+END
 $$;
 COMMENT ON FUNCTION auth._protect_policies(regclass) IS 'Internal: the policies that a protected table ought to have';
 REVOKE ALL ON FUNCTION auth._protect_policies(regclass) FROM PUBLIC;

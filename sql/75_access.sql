@@ -7,16 +7,20 @@
 
 -- The protected tables of a resource that have a uuid as their key.
 CREATE OR REPLACE FUNCTION auth.resource_tables(resource text) RETURNS TABLE (target regclass, key_column name)
-	LANGUAGE sql STABLE
+	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	SELECT c.oid::regclass, a.attname
 	FROM auth.protected_tables AS t
 	JOIN pg_namespace AS n ON n.nspname = t.schema_name
 	JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
 	CROSS JOIN LATERAL auth._protect_key(c.oid::regclass) AS a (attname)
 	WHERE t.resource = resource_tables.resource AND a.attname IS NOT NULL AND NOT c.relispartition
-	ORDER BY c.oid::regclass::text
+	ORDER BY c.oid::regclass::text;
+END
 $$;
 COMMENT ON FUNCTION auth.resource_tables(text) IS 'protected tables of a resource, with the column of their key';
 REVOKE ALL ON FUNCTION auth.resource_tables(text) FROM PUBLIC;
