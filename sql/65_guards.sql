@@ -33,6 +33,28 @@ $$;
 COMMENT ON FUNCTION auth._guard_refuse(text, boolean, text) IS 'raises what a guard refuses: 28000 or 42501, under PostgREST PGRST with 401 or 403; one line in the server log';
 REVOKE ALL ON FUNCTION auth._guard_refuse(text, boolean, text) FROM PUBLIC;
 
+-- The same, with what the client can do about it: a larger plan, a second factor.
+CREATE OR REPLACE FUNCTION auth._guard_refuse_because(guard text, code text, reason text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.user_id() IS NULL THEN
+		PERFORM auth._guard_refuse(guard, false);
+	END IF;
+	PERFORM auth._report_event('guard_refused', concat_ws(' ', guard, code, 'user=' || auth.user_id()));
+	IF current_setting('request.method', true) <> '' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'PGRST',
+			MESSAGE = jsonb_build_object('code', code, 'message', 'Insufficient permissions', 'details', reason)::text,
+			DETAIL = jsonb_build_object('status', 403, 'headers', '{}'::jsonb)::text;
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'Insufficient permissions', DETAIL = reason;
+END
+$$;
+COMMENT ON FUNCTION auth._guard_refuse_because(text, text, text) IS 'as auth._guard_refuse(), with a code and a reason that tell the client what to do';
+REVOKE ALL ON FUNCTION auth._guard_refuse_because(text, text, text) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth.require_auth() RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -46,6 +68,35 @@ $$;
 COMMENT ON FUNCTION auth.require_auth() IS 'raises 28000 "Authentication required" unless there is a good token';
 REVOKE ALL ON FUNCTION auth.require_auth() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.require_auth() TO anon, authenticated, auth_admin;
+
+-- When a second factor was last shown is in the claim amr, with its time: what has none
+-- is not recent, nor is a time that is still to come. Methods are named as GoTrue does.
+CREATE OR REPLACE FUNCTION auth.has_aal2(max_age interval DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN coalesce(auth.aal() = 'aal2', false) AND (max_age IS NULL OR EXISTS (
+		SELECT FROM jsonb_path_query(auth.jwt(),
+			'$.amr[*] ? (@.method like_regex "^(totp|webauthn|phone|recovery_code|mfa/.*)$" && @.timestamp.type() == "number").timestamp') AS m (at)
+		WHERE extract(epoch FROM clock_timestamp()) - m.at::numeric BETWEEN 0 AND extract(epoch FROM max_age)));
+COMMENT ON FUNCTION auth.has_aal2(interval) IS 'whether the caller has shown a second factor in this session, and if max_age is given, no longer ago';
+REVOKE ALL ON FUNCTION auth.has_aal2(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.has_aal2(interval) TO anon, authenticated, auth_admin;
+
+CREATE OR REPLACE FUNCTION auth.require_aal2(max_age interval DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF auth.has_aal2(max_age) THEN
+		RETURN;
+	END IF;
+	PERFORM auth._guard_refuse_because('require_aal2', 'insufficient_aal', CASE WHEN auth.has_aal2()
+		THEN 'The second factor must be shown again.' ELSE 'A second factor is required.' END);
+END
+$$;
+COMMENT ON FUNCTION auth.require_aal2(interval) IS 'raises 42501 "Insufficient permissions" unless auth.has_aal2(): for what is worth a second factor, shown lately if max_age is given';
+REVOKE ALL ON FUNCTION auth.require_aal2(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.require_aal2(interval) TO anon, authenticated, auth_admin;
 
 -- The claim, and the flag as it is now: with session_check off the claim alone
 -- would outlive the flag.

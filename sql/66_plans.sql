@@ -32,7 +32,7 @@ COMMENT ON FUNCTION auth.has_feature(text) IS 'whether the plan of the caller''s
 REVOKE ALL ON FUNCTION auth.has_feature(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.has_feature(text) TO anon, authenticated, auth_admin;
 
--- As auth._guard_refuse(), with what the client needs to offer a larger plan.
+-- Says what the client needs to offer a larger plan.
 CREATE OR REPLACE FUNCTION auth._feature_refuse(feature text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -45,17 +45,7 @@ DECLARE
 		ELSE format('The plan "%s" does not include "%s".', plan, feature)
 	END;
 BEGIN
-	IF auth.user_id() IS NULL THEN
-		PERFORM auth._guard_refuse('require_feature', false);
-	END IF;
-	PERFORM auth._report_event('guard_refused', concat_ws(' ', 'require_feature', 'feature_not_in_plan', 'user=' || auth.user_id()));
-	IF current_setting('request.method', true) <> '' THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'PGRST',
-			MESSAGE = jsonb_build_object('code', 'feature_not_in_plan', 'message', 'Insufficient permissions', 'details', reason)::text,
-			DETAIL = jsonb_build_object('status', 403, 'headers', '{}'::jsonb)::text;
-	END IF;
-	RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'Insufficient permissions', DETAIL = reason;
+	PERFORM auth._guard_refuse_because('require_feature', 'feature_not_in_plan', reason);
 END
 $$;
 COMMENT ON FUNCTION auth._feature_refuse(text) IS 'raises what require_feature refuses: 28000 or 42501, under PostgREST PGRST with 401 or 403; one line in the server log';

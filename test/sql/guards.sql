@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(40);
+SELECT plan(55);
 
 CREATE FUNCTION pg_temp.attempt(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -93,6 +93,39 @@ SELECT is(pg_temp.attempt('auth_platform', 'SELECT auth.is_super_admin()'), 'fal
 SET LOCAL intrex_auth.session_check = on;
 SELECT matches(pg_temp.attempt('auth_platform', 'SELECT auth.require_super_admin()'), '^28000 ', 'a token that does not hold');
 RESET intrex_auth.token;
+
+-- a second factor, and how long ago
+CREATE FUNCTION pg_temp.with_factor(n text, aal text, amr jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	session CONSTANT uuid := pg_temp.sign_in(n);
+BEGIN
+	PERFORM auth.authenticate(auth.jwt_sign(auth.jwt() - ARRAY['iat', 'exp', 'jti'] || jsonb_build_object('aal', aal, 'amr', amr)));
+END
+$$;
+CREATE FUNCTION pg_temp.ago(seconds numeric) RETURNS numeric LANGUAGE sql AS 'SELECT floor(extract(epoch FROM clock_timestamp()) - seconds)';
+SELECT is(pg_temp.attempt('authenticated', 'SELECT auth.has_aal2(' || coalesce(quote_literal(max_age), '') || ')') || ' ' ||
+		coalesce(nullif(pg_temp.attempt('authenticated', 'SELECT auth.require_aal2(' || coalesce(quote_literal(max_age), '') || ')'), ''), 'passes'), answer, what)
+	FROM (VALUES
+		('none', 'aal1', '[{"method": "password", "timestamp": 1}]', NULL, 'false 42501 | Insufficient permissions | A second factor is required.'),
+		('one', 'aal2', '[{"method": "password", "timestamp": 1}, {"method": "totp", "timestamp": 1}]', NULL, 'true passes'),
+		('too long ago', 'aal2', '[{"method": "totp", "timestamp": 1}]', '5 min', 'false 42501 | Insufficient permissions | The second factor must be shown again.'),
+		('lately', 'aal2', jsonb_build_array(jsonb_build_object('method', 'password', 'timestamp', pg_temp.ago(900)), jsonb_build_object('method', 'totp', 'timestamp', pg_temp.ago(60)))::text, '5 min', 'true passes'),
+		('lately, not lately enough', 'aal2', jsonb_build_array(jsonb_build_object('method', 'mfa/totp', 'timestamp', pg_temp.ago(60)))::text, '30 s', 'false 42501 | Insufficient permissions | The second factor must be shown again.'),
+		('only the password lately', 'aal2', jsonb_build_array(jsonb_build_object('method', 'password', 'timestamp', pg_temp.ago(1)), jsonb_build_object('method', 'totp', 'timestamp', pg_temp.ago(900)))::text, '5 min', 'false 42501 | Insufficient permissions | The second factor must be shown again.'),
+		('a time to come', 'aal2', jsonb_build_array(jsonb_build_object('method', 'totp', 'timestamp', pg_temp.ago(-900)))::text, '5 min', 'false 42501 | Insufficient permissions | The second factor must be shown again.'),
+		('a time that is a text', 'aal2', '[{"method": "totp", "timestamp": "1e9"}]', '100 years', 'false 42501 | Insufficient permissions | The second factor must be shown again.'),
+		('no list', 'aal2', '{"method": "totp"}', '100 years', 'false 42501 | Insufficient permissions | The second factor must be shown again.'),
+		('lately, without the level', 'aal1', jsonb_build_array(jsonb_build_object('method', 'totp', 'timestamp', pg_temp.ago(1)))::text, '5 min', 'false 42501 | Insufficient permissions | A second factor is required.'),
+		('no time at all', 'aal2', jsonb_build_array(jsonb_build_object('method', 'totp', 'timestamp', pg_temp.ago(60)))::text, '0', 'false 42501 | Insufficient permissions | The second factor must be shown again.'),
+		('a negative time', 'aal2', jsonb_build_array(jsonb_build_object('method', 'totp', 'timestamp', pg_temp.ago(60)))::text, '-1 day', 'false 42501 | Insufficient permissions | The second factor must be shown again.')
+	) AS v (what, aal, amr, max_age, answer), LATERAL (SELECT pg_temp.with_factor('ann', aal, amr::jsonb)) AS f;
+SELECT set_config('request.method', 'POST', true) \g /dev/null
+SELECT is(pg_temp.attempt('authenticated', 'SELECT auth.require_aal2()') || '', 'PGRST | {"code": "insufficient_aal", "details": "A second factor is required.", "message": "Insufficient permissions"} | {"status": 403, "headers": {}}', 'under PostgREST')
+	FROM (SELECT pg_temp.with_factor('ann', 'aal1', '[]')) AS f;
+SELECT set_config('request.method', '', true) \g /dev/null
+RESET intrex_auth.token;
+SELECT is(pg_temp.attempt('anon', 'SELECT auth.require_aal2()'), '28000 | Authentication required', 'nobody');
+SELECT is(pg_temp.attempt('anon', 'SELECT auth.has_aal2()'), 'false', 'has none');
 
 -- a guard whose result nobody reads still guards
 SELECT throws_ok($$ SELECT count(*) FROM (SELECT n, auth.require_auth() FROM generate_series(1, 2) AS n) AS s $$, '28000', 'Authentication required', 'in a subquery');
