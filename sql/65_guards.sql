@@ -128,28 +128,10 @@ COMMENT ON FUNCTION auth.require_super_admin() IS 'raises 42501 "Insufficient pe
 REVOKE ALL ON FUNCTION auth.require_super_admin() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.require_super_admin() TO anon, authenticated, auth_admin;
 
--- No tenant role can be called auth_platform (10_tables.sql). Platform administrators
--- have also the name that a preset gives them, and users without a tenant that of its
--- users: a tenant role of such a name, given before there was the preset, is neither.
+-- A function of C, so that a query in whose policies it stands has one identity.
 CREATE OR REPLACE FUNCTION auth.has_role(VARIADIC roles text[]) RETURNS boolean
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS $$
-BEGIN
-	IF auth.user_id() IS NULL THEN
-		RETURN false;
-	END IF;
-	IF auth.tenant_role() = ANY (roles) AND auth.tenant_role() <> 'auth_platform'
-		AND auth.tenant_role() IS DISTINCT FROM auth._role_of_kind('platform')
-		AND auth.tenant_role() IS DISTINCT FROM auth._role_of_kind('user') THEN
-		RETURN true;
-	END IF;
-	IF auth.role() IS NOT DISTINCT FROM 'auth_platform' AND auth.is_super_admin() THEN
-		RETURN coalesce('auth_platform' = ANY (roles), false) OR coalesce(auth._role_of_kind('platform') = ANY (roles), false);
-	END IF;
-	RETURN auth.tenant_role() IS NULL AND coalesce(auth._role_of_kind('user') = ANY (roles), false);
-END
-$$;
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_has_role';
 COMMENT ON FUNCTION auth.has_role(text[]) IS 'whether the caller has one of these roles: his tenant role; of platform administrators auth_platform and what the preset calls them; of users without a tenant what it calls users';
 REVOKE ALL ON FUNCTION auth.has_role(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.has_role(text[]) TO anon, authenticated, auth_admin;

@@ -1,7 +1,7 @@
 /*
- * src/permission.c: what the caller may do: scopes, ranks and roles.
+ * src/permission.c: what the caller may do, and on which rows.
  *
- * Depends on identity.c and rolecache.c.  Policies ask once per query, in an
+ * Depends on callerrole.c and rolecache.c.  Policies ask once per query, in an
  * InitPlan; what is not known to be allowed is not.
  */
 #include "postgres.h"
@@ -9,7 +9,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
-#include "mb/pg_wchar.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
 #include "utils/array.h"
@@ -19,6 +18,7 @@
 #include "utils/uuid.h"
 
 #include "announce.h"
+#include "callerrole.h"
 #include "compat.h"
 #include "identity.h"
 #include "queryidentity.h"
@@ -29,58 +29,9 @@ SQL_FUNCTION(intrex_auth_scope);
 SQL_FUNCTION(intrex_auth_scope_id);
 SQL_FUNCTION(intrex_auth_scope_letter);
 SQL_FUNCTION(intrex_auth_can);
-SQL_FUNCTION(intrex_auth_has_rank);
-SQL_FUNCTION(intrex_auth_role_of_kind);
 SQL_FUNCTION(intrex_auth_columns_guard);
 SQL_FUNCTION(intrex_auth_permissions_changed);
 SQL_FUNCTION(intrex_auth_clear_all_caches);
-
-#define PLATFORM_ROLE "auth_platform"
-
-/* Is the caller a platform administrator, and still one? */
-static bool
-IsPlatform(const Identity *identity)
-{
-	static const Oid no_arguments[1] = {InvalidOid};
-	const char *role = IdentityRole(identity);
-
-	if (role == NULL || strcmp(role, PLATFORM_ROLE) != 0)
-		return false;
-
-	/*
-	 * the session check has looked at the flag; without it the claim alone would outlive
-	 * it
-	 */
-	if (setting_session_check)
-		return true;
-	return DatumGetBool(OidFunctionCall0(LookupFuncName(list_make2(makeString("auth"), makeString("is_super_admin")),
-														0, no_arguments, false)));
-}
-
-/*
- * The caller's role in his tenant, or what every user is called; NULL: none.  A
- * tenant role that bears the name of the platform administrators' is not theirs.
- */
-static const Role *
-CallersRole(const Identity *identity)
-{
-	const Role *role;
-
-	if (IdentityTenantId(identity) != NULL && IdentityTenantRole(identity) != NULL)
-	{
-		role = RoleFind(IdentityTenantId(identity), IdentityTenantRole(identity));
-		return role->exists && role->of_members ? role : NULL;
-	}
-	role = RoleOfKind("user");
-	return role->exists ? role : NULL;
-}
-
-/* A name for an error message, at most as long as names are. */
-static const char *
-Clip(const char *name)
-{
-	return pnstrdup(name, pg_mbcliplen(name, strlen(name), ROLE_NAME_SIZE - 1));
-}
 
 /* Raise that there is no such resource or action. */
 static void
@@ -93,11 +44,11 @@ DemandKnown(const char *resource, const char *action)
 	if (!resource_known)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no resource \"%s\"", Clip(resource)),
+				 errmsg("there is no resource \"%s\"", NameForMessage(resource)),
 				 errhint("auth.resources lists them; auth.resource_create() adds one.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("there is no action \"%s\" on resource \"%s\"", Clip(action), resource),
+			 errmsg("there is no action \"%s\" on resource \"%s\"", NameForMessage(action), resource),
 			 errhint("auth.resources lists the actions of each resource.")));
 }
 
@@ -209,9 +160,9 @@ Decide(FunctionCallInfo fcinfo, const char *resource, const char *action)
 	QueryDecides(fcinfo, identity);
 	if (identity == NULL)
 		return none;
-	if (IsPlatform(identity))
+	if (CallerIsPlatform(identity))
 		return all;
-	role = CallersRole(identity);
+	role = CallerRole(identity);
 	return role != NULL ? DecideByRole(role, resource, action) : none;
 }
 
@@ -284,46 +235,6 @@ intrex_auth_scope_letter(PG_FUNCTION_ARGS)
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_RETURN_CHAR(decision.scope == SCOPE_NONE ? '-' : scope_names[decision.scope][0]);
-}
-
-/*
- * SQL function: auth.has_rank(role text) returns boolean
- *
- * At least this role of the caller's tenant; a role that does not exist is an error.
- */
-Datum
-intrex_auth_has_rank(PG_FUNCTION_ARGS)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	const Identity *identity = IdentityGet();
-	const Role *role;
-	int			demanded;
-
-	role = RoleFind(identity != NULL ? IdentityTenantId(identity) : NULL, name);
-	if (!role->exists)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no role \"%s\"", Clip(name)),
-				 errhint("auth.roles lists them; auth.use_preset() or auth.role_create() adds some.")));
-	demanded = role->rank;
-	QueryDecides(fcinfo, identity);
-	if (identity == NULL)
-		PG_RETURN_BOOL(false);
-	if (IsPlatform(identity))
-		PG_RETURN_BOOL(true);
-	role = CallersRole(identity);
-	PG_RETURN_BOOL(role != NULL && role->rank >= demanded);
-}
-
-/* SQL function: auth._role_of_kind(kind text) returns text */
-Datum
-intrex_auth_role_of_kind(PG_FUNCTION_ARGS)
-{
-	const Role *role = RoleOfKind(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-
-	if (!role->exists)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(role->name));
 }
 
 /* SQL function: auth._permissions_changed() returns trigger */

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "identity.h"
 #include "plan.h"
+#include "queryidentity.h"
 
 SQL_FUNCTION(intrex_auth_plan);
 SQL_FUNCTION(intrex_auth_has_feature);
@@ -245,6 +246,7 @@ intrex_auth_has_feature(PG_FUNCTION_ARGS)
 	const Identity *identity = IdentityGet();
 	PlanFeature found;
 
+	QueryDecides(fcinfo, identity);
 	PlanLookArgument(identity == NULL ? NULL : IdentityTenantId(identity), &fcinfo->args[0], &found);
 	/* a quota of 0 is nothing to have */
 	PG_RETURN_BOOL(found.included && (found.unlimited || found.quota > 0));

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(17);
+SELECT plan(21);
 
 -- Eve is a clerk in the north, and owns the south
 SELECT auth.resource_create('notes') \g /dev/null
@@ -88,6 +88,25 @@ $$;
 SELECT is(pg_temp.tries('eve', pg_temp.later(target, other)), '28000 invalid token', format('a row of %s later: %s', target, other))
 	FROM unnest(ARRAY['notes', 'parts']) AS target, unnest(ARRAY['nobody', 'eve in the south']) AS other;
 SELECT is((SELECT count(*) FROM people.notes WHERE body <> 'secret'), 0::bigint, 'nothing is changed');
+
+-- policies written by hand
+SELECT auth.plan_create('large'), auth.feature_create('archive'), auth.plan_feature_set('large', 'archive'), auth.subscription_set(people.id('south'), 'large') \g /dev/null
+CREATE TABLE people.handmade (id int PRIMARY KEY, tenant_id uuid NOT NULL, body text);
+INSERT INTO people.handmade SELECT id, tenant_id, body FROM people.notes;
+ALTER TABLE people.handmade ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON people.handmade TO authenticated;
+CREATE FUNCTION pg_temp.by_hand(condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	EXECUTE format('CREATE POLICY p ON people.handmade USING (tenant_id = (SELECT auth.tenant_id()) AND %s)', condition);
+	answer := concat_ws(', ', pg_temp.tries('eve', 'SELECT count(*) FROM people.handmade'), pg_temp.tries('eve', pg_temp.joined('handmade', 'eve in the south')));
+	DROP POLICY p ON people.handmade;
+	RETURN answer;
+END
+$$;
+SELECT is(pg_temp.by_hand(condition), '0, 28000 invalid token', condition)
+	FROM unnest(ARRAY['(SELECT auth.has_role(''boss''))', '(SELECT auth.has_rank(''boss''))', '(SELECT auth.has_feature(''archive''))', '(SELECT auth.can(''papers'', ''read''))']) AS condition;
 
 -- one after the other is as it was
 CREATE FUNCTION people.both() RETURNS text LANGUAGE plpgsql AS $$
