@@ -107,7 +107,7 @@ SELECT current_setting('data_directory') || '/key_algorithms.jwks' AS export \gs
 SELECT is(auth.key_export(:'export'), (SELECT count(*)::int FROM auth.keys() WHERE "use" = 'sign' AND state <> 'retired'), 'the export');
 SELECT is((SELECT string_agg(DISTINCT m, ' ' ORDER BY m) FROM jsonb_array_elements(pg_read_file(:'export')::jsonb -> 'keys') AS k, jsonb_object_keys(k) AS m),
 	'alg crv e k kid kty n use x y', 'has secrets of HS256 in it, and no private parts');
-COPY (SELECT) TO PROGRAM 'rm key_algorithms.jwks';
+COPY (SELECT) TO PROGRAM 'cat >/dev/null; rm key_algorithms.jwks';
 SELECT is((SELECT count(*) FROM auth.keys() AS k WHERE k.kid IN (SELECT kid FROM made) AND k.thumbprint ~ '^[A-Za-z0-9_-]{43}$'), 7::bigint, 'each has its thumbprint');
 SELECT auth._remember_keys() \g /dev/null
 SELECT is((SELECT count(*) FROM auth.known_keys AS k WHERE k.kid IN (SELECT kid FROM made)), 7::bigint, 'which the database notes');
