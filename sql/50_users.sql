@@ -336,6 +336,7 @@ CREATE OR REPLACE FUNCTION auth.user_delete(user_id uuid) RETURNS void
 DECLARE
 	-- from here on nobody can make the user a member of another tenant
 	target auth.users := auth._demand_user(user_id);
+	by_user CONSTANT uuid := auth.uid();
 	member record;
 	table_name text;
 BEGIN
@@ -347,7 +348,9 @@ BEGIN
 		END IF;
 	END LOOP;
 	-- auth._erase() defers no trigger; nobody makes him a member between here and there
-	DELETE FROM auth.memberships AS m WHERE m.user_id = target.id;
+	FOR member IN DELETE FROM auth.memberships AS m WHERE m.user_id = target.id RETURNING m.tenant_id LOOP
+		PERFORM auth._membership_note(member.tenant_id, target.id, 'user_delete', by_user);
+	END LOOP;
 	BEGIN
 		PERFORM auth._erase('users', target.id);
 	-- from 18 on a RESTRICT is the second
@@ -358,7 +361,7 @@ BEGIN
 	PERFORM auth._make_durable();
 END
 $$;
-COMMENT ON FUNCTION auth.user_delete(uuid) IS 'deletes a user with sessions and memberships; the audit trail stays';
+COMMENT ON FUNCTION auth.user_delete(uuid) IS 'deletes a user with sessions and memberships; the audit trail and the history of memberships stay';
 REVOKE ALL ON FUNCTION auth.user_delete(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_delete(uuid) TO auth_admin;
 

@@ -264,6 +264,12 @@ BEGIN
 	), joined AS (
 		INSERT INTO auth.memberships (tenant_id, user_id, role)
 			SELECT t.tenant_id, t.id, t.role FROM taken AS t WHERE t.tenant_id IS NOT NULL
+		RETURNING tenant_id, user_id, role, unit_ids, created_at
+	), noted AS (
+		-- what auth._membership_note() writes of a new user, for millions; an id that SQL by hand left open is left to auth.membership_history_sync()
+		INSERT INTO auth.membership_history (tenant_id, user_id, role, unit_ids, from_at, from_event, from_by)
+			SELECT j.tenant_id, j.user_id, j.role, j.unit_ids, j.created_at, 'users_import', auth.uid() FROM joined AS j
+		ON CONFLICT DO NOTHING
 	)
 	SELECT count(*) INTO imported FROM taken;
 

@@ -101,6 +101,7 @@ BEGIN
 		IF company IS NOT NULL THEN
 			INSERT INTO auth.tenants AS t (name) VALUES (company) RETURNING t.id INTO tenant;
 			INSERT INTO auth.memberships (tenant_id, user_id, role, is_default) VALUES (tenant, account, auth._owner_role(), true);
+			PERFORM auth._membership_note(tenant, account, 'register', account);
 		END IF;
 		IF NOT must_verify THEN
 			session := auth._session_begin(account, tenant, 'password');

@@ -195,6 +195,7 @@ BEGIN
 	PERFORM auth._audit_admin('tenant_create', owner, created);
 	IF owner IS NOT NULL THEN
 		INSERT INTO auth.memberships (tenant_id, user_id, role) VALUES (created, owner, auth._owner_role());
+		PERFORM auth._membership_note(created, owner, 'tenant_create', auth.uid());
 	END IF;
 	RETURN created;
 END
@@ -225,13 +226,17 @@ CREATE OR REPLACE FUNCTION auth.tenant_delete(tenant_id uuid) RETURNS void
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
+	by_user CONSTANT uuid := auth.uid();
+	member record;
 	table_name text;
 BEGIN
 	PERFORM auth._demand_tenant(tenant_id);
 	PERFORM auth._audit_admin('tenant_delete', tenant_id => tenant_delete.tenant_id);
 	-- auth._erase() defers no trigger; nobody joins between here and there
 	PERFORM FROM auth.tenants AS t WHERE t.id = tenant_delete.tenant_id FOR UPDATE;
-	DELETE FROM auth.memberships AS m WHERE m.tenant_id = tenant_delete.tenant_id;
+	FOR member IN DELETE FROM auth.memberships AS m WHERE m.tenant_id = tenant_delete.tenant_id RETURNING m.user_id LOOP
+		PERFORM auth._membership_note(tenant_delete.tenant_id, member.user_id, 'tenant_delete', by_user);
+	END LOOP;
 	BEGIN
 		PERFORM auth._erase('tenants', tenant_delete.tenant_id);
 	-- from 18 on a RESTRICT is the second
@@ -317,11 +322,18 @@ CREATE OR REPLACE FUNCTION auth.unit_delete(unit_id uuid) RETURNS void
 	AS $$
 DECLARE
 	tenant uuid := auth._demand_unit(unit_id);
+	by_user CONSTANT uuid := auth.uid();
+	member record;
 	table_name text;
 BEGIN
 	PERFORM auth._audit_admin('unit_delete', tenant_id => tenant, details => jsonb_build_object('unit_id', unit_id));
-	UPDATE auth.memberships AS m SET unit_ids = array_remove(m.unit_ids, unit_id)
-		WHERE m.tenant_id = tenant AND unit_id = ANY (m.unit_ids);
+	FOR member IN
+		UPDATE auth.memberships AS m SET unit_ids = array_remove(m.unit_ids, unit_id)
+			WHERE m.tenant_id = tenant AND unit_id = ANY (m.unit_ids)
+			RETURNING m.user_id
+	LOOP
+		PERFORM auth._membership_note(tenant, member.user_id, 'unit_delete', by_user);
+	END LOOP;
 	BEGIN
 		PERFORM auth._erase('units', unit_id);
 	-- from 18 on a RESTRICT is the second

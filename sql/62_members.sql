@@ -1,5 +1,5 @@
 -- sql/62_members.sql: members of a tenant: administration, and the tenants of the caller.
--- Depends on 60_tenants.sql.
+-- Depends on 60_tenants.sql, and at run time on 62_membership_history.sql.
 --
 -- A tenant that has an owner keeps one.  Administration gives any role that is known;
 -- no rank limits it.
@@ -26,6 +26,7 @@ BEGIN
 	EXCEPTION WHEN unique_violation THEN
 		PERFORM auth._fail('23505', 'the user is a member of this tenant already', 'auth.member_update() changes role and units.');
 	END;
+	PERFORM auth._membership_note(member_add.tenant_id, member_add.user_id, 'member_add', auth.uid());
 	PERFORM auth._audit_admin('member_add', member_add.user_id, member_add.tenant_id,
 		jsonb_build_object('role', checked_role, 'unit_ids', checked_units));
 END
@@ -74,6 +75,7 @@ DECLARE
 	member auth.memberships := auth._demand_member(tenant_id, user_id);
 	new_role text := member.role;
 	new_units uuid[] := member.unit_ids;
+	by_user CONSTANT uuid := auth.uid();
 BEGIN
 	IF role IS NOT NULL THEN
 		new_role := auth._demand_member_role(role, tenant_id);
@@ -92,6 +94,7 @@ BEGIN
 		jsonb_build_object('role', new_role, 'unit_ids', new_units, 'role_before', member.role));
 	UPDATE auth.memberships AS m SET role = new_role, unit_ids = new_units
 		WHERE m.tenant_id = member.tenant_id AND m.user_id = member.user_id;
+	PERFORM auth._membership_note(member.tenant_id, member.user_id, 'member_update', by_user);
 	PERFORM auth._make_durable();
 END
 $$;
@@ -101,10 +104,12 @@ GRANT EXECUTE ON FUNCTION auth.member_update(uuid, uuid, text, uuid[]) TO auth_a
 
 -- What he was assigned to goes as well, and so does an invitation to his address
 -- that is still open: who comes back begins anew, by the will of who invites him then.
-CREATE OR REPLACE FUNCTION auth._membership_end(tenant_id uuid, user_id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION auth._membership_end(tenant_id uuid, user_id uuid, event text) RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
+DECLARE
+	by_user CONSTANT uuid := auth.uid();
 BEGIN
 	PERFORM auth._invitation_answer(i.id, 'revoked')
 		FROM auth.invitations AS i
@@ -112,11 +117,12 @@ BEGIN
 		WHERE i.tenant_id = _membership_end.tenant_id AND u.id = _membership_end.user_id AND auth._is_pending(i);
 	DELETE FROM auth.assignments AS a WHERE a.tenant_id = _membership_end.tenant_id AND a.user_id = _membership_end.user_id;
 	DELETE FROM auth.memberships AS m WHERE m.tenant_id = _membership_end.tenant_id AND m.user_id = _membership_end.user_id;
+	PERFORM auth._membership_note(tenant_id, user_id, event, by_user);
 	PERFORM auth._make_durable();
 END
 $$;
-COMMENT ON FUNCTION auth._membership_end(uuid, uuid) IS 'ends a membership with its assignments, and revokes what invites the same person; survives a crash; lock the tenant first';
-REVOKE ALL ON FUNCTION auth._membership_end(uuid, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION auth._membership_end(uuid, uuid, text) IS 'ends a membership with its assignments, and revokes what invites the same person; survives a crash; lock the tenant first';
+REVOKE ALL ON FUNCTION auth._membership_end(uuid, uuid, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.member_remove(tenant_id uuid, user_id uuid) RETURNS void
 	LANGUAGE plpgsql VOLATILE
@@ -129,7 +135,7 @@ BEGIN
 		PERFORM auth._fail_last_owner();
 	END IF;
 	PERFORM auth._audit_admin('member_remove', member.user_id, member.tenant_id);
-	PERFORM auth._membership_end(member.tenant_id, member.user_id);
+	PERFORM auth._membership_end(member.tenant_id, member.user_id, 'member_remove');
 END
 $$;
 COMMENT ON FUNCTION auth.member_remove(uuid, uuid) IS 'ends a membership; tokens for the tenant are refused at once';

@@ -207,6 +207,8 @@ CREATE OR REPLACE FUNCTION auth.role_create(name text, rank integer, tenant_id u
 DECLARE
 	role_id uuid;
 	owning text;
+	member record;
+	by_user CONSTANT uuid := auth.uid();
 BEGIN
 	PERFORM auth._demand_role(name);
 	IF rank IS NULL OR rank NOT BETWEEN 0 AND 1000 THEN
@@ -249,7 +251,12 @@ BEGIN
 	INSERT INTO auth.roles (name, rank, tenant_id, grants, description, is_owner)
 		VALUES (name, rank, tenant_id, grants, description, is_owner) RETURNING id INTO role_id;
 	IF is_owner THEN
-		UPDATE auth.memberships AS m SET role = role_create.name WHERE lower(m.role) = 'owner' AND m.role <> role_create.name;
+		FOR member IN
+			UPDATE auth.memberships AS m SET role = role_create.name WHERE lower(m.role) = 'owner' AND m.role <> role_create.name
+				RETURNING m.tenant_id, m.user_id
+		LOOP
+			PERFORM auth._membership_note(member.tenant_id, member.user_id, 'role_create', by_user);
+		END LOOP;
 	END IF;
 	RETURN role_id;
 END

@@ -141,6 +141,7 @@ CREATE OR REPLACE FUNCTION auth_api.member_role(user_id uuid, role text, unit_id
 DECLARE
 	details jsonb := jsonb_build_object('target', member_role.user_id);
 	me record := auth._members_authority('member_role', 'update', details);
+	by_user CONSTANT uuid := auth.uid();
 	target auth.memberships;
 	units uuid[];
 	problem text;
@@ -177,6 +178,7 @@ BEGIN
 		PERFORM auth._audit('member_role', 'success', NULL, auth.uid(), me.tenant, auth.session_id(), NULL, details);
 		UPDATE auth.memberships AS m SET role = member_role.role, unit_ids = units
 			WHERE m.tenant_id = me.tenant AND m.user_id = target.user_id;
+		PERFORM auth._membership_note(me.tenant, target.user_id, 'member_role', by_user);
 		PERFORM auth._make_durable();
 	END IF;
 	RETURN jsonb_build_object('user_id', target.user_id, 'role', member_role.role, 'unit_ids', to_jsonb(units));
@@ -215,7 +217,7 @@ BEGIN
 		RETURN auth._refuse('member_remove', 409, 'last_owner', 'The last owner of a tenant cannot be removed', details);
 	END IF;
 	PERFORM auth._audit('member_remove', 'success', NULL, auth.uid(), me.tenant, auth.session_id(), NULL, details);
-	PERFORM auth._membership_end(me.tenant, target.user_id);
+	PERFORM auth._membership_end(me.tenant, target.user_id, 'member_remove');
 	RETURN jsonb_build_object('removed', target.user_id);
 END
 $$;
@@ -260,7 +262,7 @@ BEGIN
 		RETURN auth._refuse('tenant_leave', 409, 'last_owner', 'The last owner of a tenant cannot leave');
 	END IF;
 	PERFORM auth._audit('tenant_leave', 'success', NULL, auth.uid(), auth.tenant_id(), auth.session_id());
-	PERFORM auth._membership_end((mine.member).tenant_id, (mine.member).user_id);
+	PERFORM auth._membership_end((mine.member).tenant_id, (mine.member).user_id, 'tenant_leave');
 	RETURN jsonb_build_object('left', (mine.member).tenant_id);
 END
 $$;
@@ -321,6 +323,8 @@ BEGIN
 	PERFORM auth._audit('tenant_transfer', 'success', NULL, auth.uid(), tenant, auth.session_id(), NULL, details || jsonb_build_object('role', next_role));
 	UPDATE auth.memberships AS m SET role = auth._owner_role() WHERE m.tenant_id = tenant AND m.user_id = tenant_transfer.user_id;
 	UPDATE auth.memberships AS m SET role = next_role WHERE m.tenant_id = tenant AND m.user_id = (mine.member).user_id;
+	PERFORM auth._membership_note(tenant, u, 'tenant_transfer', (mine.member).user_id)
+		FROM unnest(ARRAY[tenant_transfer.user_id, (mine.member).user_id]) AS u;
 	PERFORM auth._make_durable();
 	RETURN jsonb_build_object('tenant_id', tenant, 'owner', tenant_transfer.user_id, 'role', next_role);
 END

@@ -230,6 +230,7 @@ BEGIN
 	INSERT INTO auth.invitation_answers (invitation_id, answer, by_user) VALUES (invitation.id, 'accepted', auth.uid());
 	INSERT INTO auth.memberships (tenant_id, user_id, role, unit_ids)
 		VALUES (invitation.tenant_id, auth.uid(), invitation.role, _invitation_accept.unit_ids);
+	PERFORM auth._membership_note(invitation.tenant_id, auth.uid(), 'invite_accept', auth.uid());
 	PERFORM auth._make_durable();
 	RETURN NULL;
 EXCEPTION WHEN unique_violation THEN

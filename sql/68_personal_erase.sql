@@ -140,7 +140,7 @@ BEGIN
 		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('users', 'audit_log', 'login_attempts')
 			AND ((a.atttypid = 'text'::regtype AND a.attname IN ('email', 'phone', 'recipient', 'identifier'))
-				OR (a.atttypid = 'uuid'::regtype AND a.attname IN ('created_by', 'granted_by', 'invited_by', 'by_user', 'subject_id')
+				OR (a.atttypid = 'uuid'::regtype AND a.attname IN ('created_by', 'granted_by', 'invited_by', 'by_user', 'from_by', 'until_by', 'user_id', 'subject_id')
 					AND NOT EXISTS (SELECT FROM pg_constraint AS k
 						WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid = 'auth.users'::regclass AND k.conkey = ARRAY[a.attnum])))
 	LOOP
@@ -273,6 +273,7 @@ DECLARE
 	pseudonym CONSTANT uuid := gen_random_uuid();
 	identifiers CONSTANT text[] := auth._identifiers_of(person);
 	sessions CONSTANT uuid[] := ARRAY(SELECT s.id FROM auth.sessions AS s WHERE s.user_id = person.id);
+	tenants CONSTANT uuid[] := ARRAY(SELECT m.tenant_id FROM auth.memberships AS m WHERE m.user_id = person.id);
 	-- who is erased himself has no identity afterwards
 	by_user CONSTANT uuid := nullif(auth.uid(), person.id);
 	outcome record;
@@ -298,6 +299,7 @@ BEGIN
 	IF remaining <> '{}' THEN
 		RETURN jsonb_build_object('held', remaining);
 	END IF;
+	PERFORM auth._membership_note(t.id, person.id, event, by_user) FROM unnest(tenants) AS t (id);
 	-- the trail comes last: a refresh that held a session until now has left a row
 	PERFORM auth._forget(person.id, identifiers, pseudonym);
 	redacted := auth._audit_redact(person.id, sessions, identifiers, pseudonym);

@@ -154,6 +154,8 @@ DECLARE
 	role_id uuid;
 	taken text;
 	one record;
+	member record;
+	by_user CONSTANT uuid := auth.uid();
 BEGIN
 	IF preset IS NULL OR NOT EXISTS (SELECT FROM auth._preset_roles(preset)) THEN
 		PERFORM auth._fail('22023', 'there is no such preset', 'The presets are intrex, neonpro, unipulse and chalvien.');
@@ -198,7 +200,12 @@ BEGIN
 	END LOOP;
 	-- who owned a tenant until now, by name, owns it from now on
 	FOR one IN SELECT r.name FROM auth.roles AS r WHERE r.is_owner AND r.name <> 'owner' LOOP
-		UPDATE auth.memberships AS m SET role = one.name WHERE lower(m.role) = 'owner' AND m.role <> one.name;
+		FOR member IN
+			UPDATE auth.memberships AS m SET role = one.name WHERE lower(m.role) = 'owner' AND m.role <> one.name
+				RETURNING m.tenant_id, m.user_id
+		LOOP
+			PERFORM auth._membership_note(member.tenant_id, member.user_id, 'preset_used', by_user);
+		END LOOP;
 		IF FOUND THEN
 			object := 'members';
 			statement := format('the owners of tenants have the role %s', one.name);
