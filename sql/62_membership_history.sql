@@ -15,11 +15,11 @@ CREATE OR REPLACE FUNCTION auth._membership_note(tenant_id uuid, user_id uuid, e
 	AS $$
 #variable_conflict use_column
 DECLARE
-	last_period auth.membership_history;
+	last_period record;
 	member auth.memberships;
 	began timestamptz;
 BEGIN
-	SELECT h.* INTO last_period FROM auth.membership_history AS h
+	SELECT h.ctid AS place, h.* INTO last_period FROM auth.membership_history AS h
 		WHERE h.user_id = _membership_note.user_id AND h.tenant_id = _membership_note.tenant_id
 		ORDER BY h.until_at DESC LIMIT 1 FOR NO KEY UPDATE;
 	SELECT m.* INTO member FROM auth.memberships AS m
@@ -30,9 +30,10 @@ BEGIN
 		END IF;
 		-- no period is empty, also where two changes take the same microsecond or the clock was set back
 		began := greatest(clock_timestamp(), last_period.from_at + interval '1 microsecond');
+		-- locked, it stays in its place; by tenant and end the planner might look through all of the tenant's
 		UPDATE auth.membership_history AS h
 			SET until_at = began, until_event = event, until_by = by_user
-			WHERE h.user_id = last_period.user_id AND h.tenant_id = last_period.tenant_id AND h.until_at = 'infinity';
+			WHERE h.ctid = last_period.place;
 	ELSE
 		began := greatest(least(member.created_at, clock_timestamp()), last_period.until_at);
 	END IF;
