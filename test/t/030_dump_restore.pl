@@ -19,7 +19,7 @@ $node->safe_psql('postgres', q(
 	SELECT auth.tenant_create('Northwind') AS tenant \gset
 	SELECT auth.unit_create(:'tenant', 'Oslo') AS unit \gset
 	SELECT auth.user_create('bo@example.com', 'staple gun at dawn', 'Bo', email_verified => true) AS bo \gset
-	SELECT auth.member_add(:'tenant', :'bo', 'owner', ARRAY[:'unit']::uuid[]);
+	SELECT auth.member_add(:'tenant', :'bo', 'owner', ARRAY[:'unit']::uuid[]), auth.member_update(:'tenant', :'bo', NULL, '{}');
 	SELECT auth.secret_store(:'tenant', 'smtp', 'canary-connector-secret');
 	CREATE TABLE notes (id int PRIMARY KEY, tenant_id uuid, text text);
 	SELECT count(*) FROM auth.protect('notes');
@@ -48,6 +48,7 @@ my $fingerprint = q(
 	ORDER BY 1);
 my $before = $node->safe_psql('postgres', $fingerprint);
 like($before, qr/users [1-9]/, 'there is data');
+like($before, qr/membership_history 2/, 'also of what was');
 
 # every table with data survives: none is left out of the dump configuration
 is($node->safe_psql('postgres', q(
@@ -88,6 +89,9 @@ is($node->safe_psql('copy', qq(
 is($node->safe_psql('copy', q(SELECT count(*) FROM auth.protect('notes') WHERE object NOT LIKE '%warning%' AND object NOT LIKE '%note%')), '0',
 	'protect finds nothing to do');
 is($node->safe_psql('copy', q(SELECT count(*) FROM auth.audit_verify() WHERE NOT ok)), '0', 'the sealed audit log verifies');
+is($node->safe_psql('copy', q(SELECT count(*) FROM auth.membership_history_gaps())), '0', 'the history of members is theirs');
+is($node->safe_psql('copy', q(SELECT string_agg(format('%s units, %s', cardinality(unit_ids), until IS NULL), '; ' ORDER BY since) FROM auth.memberships_of((SELECT user_id FROM auth.memberships)))),
+	'1 units, f; 0 units, t', 'open and closed');
 $node->safe_psql('copy', q(SELECT auth.user_create('new@example.com')));
 pass('sequences and defaults go on');
 

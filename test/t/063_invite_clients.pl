@@ -170,5 +170,9 @@ is($node->safe_psql('postgres', qq{
 	COMMIT;
 	SELECT role FROM auth.memberships WHERE user_id = '$heir'}), "ADMIN\nOWNER", 'handed over as that role');
 
+is($node->safe_psql('postgres', q{SELECT count(*) FROM auth.membership_history_gaps()}), 0, 'the history has every change of a member');
+is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT until_event, ' ' ORDER BY until_event) FROM auth.membership_history WHERE until_event IS NOT NULL}),
+	'member_remove member_update preset_used tenant_transfer', 'by the function that made it');
+
 $node->stop;
 done_testing();
