@@ -229,6 +229,25 @@ COMMENT ON COLUMN auth.secrets.sealed IS 'names its key; the AAD names table, co
 REVOKE ALL ON TABLE auth.secrets FROM PUBLIC;
 SELECT pg_extension_config_dump('auth.secrets', '');
 
+-- The functions are in 36_personal_keys.sql; src/personalkey.c reads the table by
+-- column number.
+CREATE TABLE auth.personal_keys (
+	user_id uuid NOT NULL,
+	sealed bytea NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	sealed_kid bytea NOT NULL GENERATED ALWAYS AS (
+		CASE WHEN octet_length(sealed) > 1 THEN substring(sealed FROM 3 FOR get_byte(sealed, 1)) ELSE '' END) STORED,
+	CONSTRAINT personal_keys_pkey PRIMARY KEY (user_id),
+	CONSTRAINT personal_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users ON DELETE CASCADE
+);
+CREATE INDEX personal_keys_sealed_kid_idx ON auth.personal_keys (sealed_kid, user_id);
+COMMENT ON TABLE auth.personal_keys IS 'a data key for each user of whom something was sealed; it goes with the user, and with it everything that it sealed, wherever that is';
+COMMENT ON COLUMN auth.personal_keys.sealed IS '256 random bits sealed by the ring; the AAD names table, column and user, so that it opens in this row only';
+COMMENT ON COLUMN auth.personal_keys.sealed_kid IS 'the kid of the key of the ring, so that those of a former one are found and counted';
+COMMENT ON INDEX auth.personal_keys_sealed_kid_idx IS 'for auth.secret_reseal() and auth.sealing_progress()';
+REVOKE ALL ON TABLE auth.personal_keys FROM PUBLIC;
+SELECT pg_extension_config_dump('auth.personal_keys', '');
+
 CREATE TABLE auth.known_keys (
 	kid text COLLATE "C" NOT NULL,
 	thumbprint text COLLATE "C" NOT NULL,

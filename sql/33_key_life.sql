@@ -115,7 +115,7 @@ BEGIN
 		IF needed > 0 THEN
 			RAISE WARNING USING
 				ERRCODE = '01000',
-				MESSAGE = 'stored secrets are sealed with this key',
+				MESSAGE = 'stored secrets or personal keys are sealed with this key',
 				DETAIL = format('It still opens them: %s.', needed),
 				HINT = 'SELECT * FROM auth.secret_reseal() seals them anew.';
 		END IF;
@@ -134,7 +134,7 @@ REVOKE ALL ON FUNCTION auth.key_retire(text) FROM PUBLIC;
 -- of this database still name it?  No writer can be on the way: one who seals now
 -- has looked at the file since the key was retired (backends look once a second, and
 -- do without for five when they cannot read it; the file has whole seconds); one who
--- sealed before has ended, or holds the lock of INSERT on auth.secrets, or began
+-- sealed before has ended, or holds the lock of INSERT on our tables of sealed values, or began
 -- before that.  And do other databases, which have the same file, need
 -- it?  Nobody can see that from here: they must be named.
 CREATE OR REPLACE FUNCTION auth._key_demand_unneeded(kid text, retired timestamptz, checked_databases name[]) RETURNS void
@@ -185,7 +185,7 @@ BEGIN
 			HINT = 'Wait until they have ended; pg_stat_activity and pg_prepared_xacts show them.';
 	END IF;
 
-	LOCK TABLE auth.secrets IN SHARE MODE;
+	LOCK TABLE auth.secrets, auth.personal_keys IN SHARE MODE;
 	SELECT sum(u.sealed), string_agg(format('%s in %s', u.sealed, u.source), ', ') INTO needed, uses
 		FROM auth.key_uses(kid) AS u;
 	IF needed > 0 THEN

@@ -49,7 +49,8 @@ CREATE OR REPLACE FUNCTION auth._personal_tables() RETURNS TABLE (table_name nam
 		('sessions', 'user_id', '{id,user_id,tenant_id,expires_at,revoked_at,revoked_reason,aal,amr,address,user_agent,created_at}'),
 		('invitations', 'invited_by', '{id,tenant_id,role,unit_ids,invited_by,created_at,expires_at}'),
 		('consents', 'user_id', '{id,user_id,purpose,granted,at,document_version,address}'),
-		('password_history', 'user_id', '{}')
+		('password_history', 'user_id', '{}'),
+		('personal_keys', 'user_id', '{}')
 	) AS t (table_name, user_column, columns)
 	JOIN pg_class AS c ON c.relnamespace = 'auth'::regnamespace AND c.relname = t.table_name
 $$;

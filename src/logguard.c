@@ -44,6 +44,7 @@ static const char *const secret_names[] = {
 	"jws_",
 	"secret",
 	"aes_",
+	"personal_",
 	"one_time",
 	"webhook_",
 	"totp_",

@@ -1,22 +1,18 @@
 /*
  * src/secret.c: sealing values with AES-256-GCM, by the ring's key or a given one.
  *
- * Depends on keyring.c and the core.  A value sealed by the ring is
- *
- *     version (1 byte, 1) || length of the kid (1 byte) || kid || nonce || ciphertext || tag
- *
- * with the context as AAD, so that a ciphertext moved to where another context
- * is expected does not open.
+ * Depends on sealed.c, keyring.c and the core.  The context is the AAD, so that a
+ * ciphertext moved to where another context is expected does not open.
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "compat.h"
 #include "keyring.h"
 #include "logguard.h"
 #include "report.h"
+#include "sealed.h"
 #include "wipe.h"
 
 #include "core/aead.h"
@@ -34,107 +30,21 @@ SQL_FUNCTION(intrex_auth_aes_gcm_encrypt);
 SQL_FUNCTION(intrex_auth_aes_gcm_decrypt);
 SQL_FUNCTION(intrex_auth_random_token);
 
-#define SEALED_VERSION 1
-#define SEALED_HEADER 2			/* version and length of the kid */
 #define RANDOM_TOKEN_MIN 16		/* bytes: 128 bits, the least that resists guessing */
 #define RANDOM_TOKEN_MAX 1024
-
-/* A new bytea for length bytes. */
-static bytea *
-NewBytea(size_t length)
-{
-	bytea	   *result;
-
-	if (length > MaxAllocSize - VARHDRSZ)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("value is too large to be sealed")));
-	result = palloc(VARHDRSZ + length);
-	SET_VARSIZE(result, VARHDRSZ + length);
-	return result;
-}
-
-/* The parts of a sealed value. */
-typedef struct Sealed
-{
-	const char *kid;
-	size_t		kid_length;
-	const uint8 *bytes;			/* nonce, ciphertext, tag */
-	size_t		length;
-} Sealed;
-
-/* Take a sealed value apart; false if it is none.  It may be cut off behind the kid. */
-static bool
-ReadHeader(const bytea *value, Sealed *out)
-{
-	const uint8 *in = (const uint8 *) VARDATA_ANY(value);
-	size_t		length = VARSIZE_ANY_EXHDR(value);
-
-	if (length < SEALED_HEADER || in[0] != SEALED_VERSION ||
-		in[1] == 0 || in[1] > JWK_KID_MAX || length < SEALED_HEADER + (size_t) in[1])
-		return false;
-	out->kid = (const char *) in + SEALED_HEADER;
-	out->kid_length = in[1];
-	out->bytes = in + SEALED_HEADER + out->kid_length;
-	out->length = length - SEALED_HEADER - out->kid_length;
-	return true;
-}
-
-/* Is it sealed with this key? */
-static bool
-NamesKey(const Sealed *sealed, const Jwk *key)
-{
-	return strlen(key->kid) == sealed->kid_length &&
-		memcmp(key->kid, sealed->kid, sealed->kid_length) == 0;
-}
-
-/* Seal with the key that is current now. */
-static Status
-Seal(const void *plaintext, size_t length, const text *context, bytea **out)
-{
-	const Jwk  *key = KeyringCurrent(KEY_SEAL);
-	size_t		kid_length = strlen(key->kid);
-	uint8	   *bytes;
-
-	*out = NewBytea(SEALED_HEADER + kid_length + length + AEAD_OVERHEAD);
-	bytes = (uint8 *) VARDATA(*out);
-	bytes[0] = SEALED_VERSION;
-	bytes[1] = (uint8) kid_length;
-	memcpy(bytes + SEALED_HEADER, key->kid, kid_length);
-	return AeadSeal(KeyringAead(key), VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context),
-					plaintext, length, bytes + SEALED_HEADER + kid_length);
-}
-
-/* Open into a new value.  Without a ring it reports an error. */
-static Status
-Open		(const bytea *value, const text *context, text * *out)
-{
-	Sealed		sealed;
-	const Jwk  *key;
-
-	if (!ReadHeader(value, &sealed) || sealed.length < AEAD_OVERHEAD)
-		return STATUS_SEALED_FORMAT;
-	key = KeyringFind(sealed.kid, sealed.kid_length);
-	if (key == NULL && KeyringGet(false) == NULL)
-		ReportKeyringError();
-	if (key == NULL || key->alg->use != KEY_SEAL)
-		return STATUS_SEALED_KEY;
-	*out = (text *) NewBytea(sealed.length - AEAD_OVERHEAD);
-	return AeadOpen(KeyringAead(key), VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context),
-					sealed.bytes, sealed.length, (uint8 *) VARDATA(*out));
-}
 
 /* SQL function: auth.secret_encrypt(plaintext text, context text) returns bytea */
 Datum
 intrex_auth_secret_encrypt(PG_FUNCTION_ARGS)
 {
 	text	   *plaintext = PG_GETARG_TEXT_PP(0);
+	text	   *context = PG_GETARG_TEXT_PP(1);
 	bytea	   *sealed;
 	Status		status;
 
 	LogGuardMark();
-	status = Seal(VARDATA_ANY(plaintext), VARSIZE_ANY_EXHDR(plaintext),
-				  PG_GETARG_TEXT_PP(1), &sealed);
+	status = SealedMake(VARDATA_ANY(plaintext), VARSIZE_ANY_EXHDR(plaintext),
+						VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context), &sealed);
 	WipeCopy(plaintext, PG_GETARG_DATUM(0));
 	if (status != STATUS_OK)
 		ReportCoreError(status, "value to seal");
@@ -145,39 +55,16 @@ intrex_auth_secret_encrypt(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_secret_decrypt(PG_FUNCTION_ARGS)
 {
-	text	   *plaintext;
+	text	   *context = PG_GETARG_TEXT_PP(1);
+	bytea	   *plaintext;
 	Status		status;
 
 	LogGuardMark();
-	status = Open (PG_GETARG_BYTEA_PP(0), PG_GETARG_TEXT_PP(1), &plaintext);
-
+	status = SealedOpen(PG_GETARG_BYTEA_PP(0), VARDATA_ANY(context),
+						VARSIZE_ANY_EXHDR(context), &plaintext);
 	if (status != STATUS_OK)
 		ReportCoreError(status, "sealed value");
 	PG_RETURN_TEXT_P(plaintext);
-}
-
-/* Seal a value anew; *out stays NULL when it is under the current key already. */
-static Status
-Rewrap(Datum value, const text *context, bytea **out)
-{
-	bytea	   *start = DatumGetByteaPSlice(value, 0, SEALED_HEADER + JWK_KID_MAX);
-	Sealed		sealed;
-	text	   *plaintext;
-	Status		status;
-
-	*out = NULL;
-	if (!ReadHeader(start, &sealed))
-		return STATUS_SEALED_FORMAT;
-	if (NamesKey(&sealed, KeyringSealing()))
-		return STATUS_OK;
-	status = Open (DatumGetByteaPP(value), context, &plaintext);
-
-	if (status != STATUS_OK)
-		return status;
-	status = Seal(VARDATA(plaintext), VARSIZE_ANY_EXHDR(plaintext), context, out);
-	SecureWipe(VARDATA(plaintext), VARSIZE_ANY_EXHDR(plaintext));
-	pfree(plaintext);
-	return status;
 }
 
 /*
@@ -188,11 +75,13 @@ Rewrap(Datum value, const text *context, bytea **out)
 Datum
 intrex_auth_secret_rewrap(PG_FUNCTION_ARGS)
 {
+	text	   *context = PG_GETARG_TEXT_PP(1);
 	bytea	   *fresh;
 	Status		status;
 
 	LogGuardMark();
-	status = Rewrap(PG_GETARG_DATUM(0), PG_GETARG_TEXT_PP(1), &fresh);
+	status = SealedRewrap(PG_GETARG_DATUM(0), VARDATA_ANY(context),
+						  VARSIZE_ANY_EXHDR(context), &fresh);
 	if (status != STATUS_OK)
 		ReportCoreError(status, "sealed value");
 	if (fresh == NULL)
@@ -209,11 +98,13 @@ intrex_auth_secret_rewrap(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_secret_try_rewrap(PG_FUNCTION_ARGS)
 {
+	text	   *context = PG_GETARG_TEXT_PP(1);
 	bytea	   *fresh;
 	Status		status;
 
 	LogGuardMark();
-	status = Rewrap(PG_GETARG_DATUM(0), PG_GETARG_TEXT_PP(1), &fresh);
+	status = SealedRewrap(PG_GETARG_DATUM(0), VARDATA_ANY(context),
+						  VARSIZE_ANY_EXHDR(context), &fresh);
 	if (status == STATUS_MEMORY || status == STATUS_CRYPTO)
 		ReportCoreError(status, "sealed value");
 	if (status != STATUS_OK)
@@ -231,18 +122,19 @@ intrex_auth_secret_try_rewrap(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_sealed_kid(PG_FUNCTION_ARGS)
 {
-	bytea	   *start = PG_GETARG_BYTEA_P_SLICE(0, 0, SEALED_HEADER + JWK_KID_MAX);
-	Sealed		sealed;
+	bytea	   *start = PG_GETARG_BYTEA_P_SLICE(0, 0, SEALED_START);
+	const char *kid;
+	size_t		length;
 
-	if (!ReadHeader(start, &sealed))
+	if (!SealedKid(start, &kid, &length))
 		PG_RETURN_NULL();
-	for (size_t i = 0; i < sealed.kid_length; i++)
+	for (size_t i = 0; i < length; i++)
 	{
 		/* as a kid of a ring is; other bytes may be no text at all */
-		if (sealed.kid[i] < 0x20 || sealed.kid[i] > 0x7e)
+		if (kid[i] < 0x20 || kid[i] > 0x7e)
 			PG_RETURN_NULL();
 	}
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(sealed.kid, (int) sealed.kid_length));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(kid, (int) length));
 }
 
 /* SQL function: auth._sealing_kid() returns text: of the key that seals at this moment */
@@ -280,7 +172,7 @@ intrex_auth_aes_gcm_encrypt(PG_FUNCTION_ARGS)
 	bytea	   *plaintext = PG_GETARG_BYTEA_PP(1);
 	bytea	   *aad = PG_GETARG_BYTEA_PP(2);
 	size_t		length = VARSIZE_ANY_EXHDR(plaintext);
-	bytea	   *sealed = NewBytea(length + AEAD_OVERHEAD);
+	bytea	   *sealed = SealedBytes(length + AEAD_OVERHEAD);
 	AeadKey    *key = GivenKey(fcinfo);
 	Status		status;
 
@@ -306,7 +198,7 @@ intrex_auth_aes_gcm_decrypt(PG_FUNCTION_ARGS)
 
 	if (length < AEAD_OVERHEAD)
 		ReportCoreError(STATUS_SEALED_FORMAT, "sealed value");
-	plaintext = NewBytea(length - AEAD_OVERHEAD);
+	plaintext = SealedBytes(length - AEAD_OVERHEAD);
 	key = GivenKey(fcinfo);
 	status = AeadOpen(key, VARDATA_ANY(aad), VARSIZE_ANY_EXHDR(aad),
 					  (const uint8 *) VARDATA_ANY(sealed), length,

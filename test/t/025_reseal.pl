@@ -127,7 +127,7 @@ sql(q(SELECT auth.key_rotate('A256GCM')));
 my ($code, $result, $err) = $node->psql('postgres', 'SELECT * FROM auth.secret_reseal(100000)');
 my $all = sql('SELECT count(*) FROM auth.secrets');
 is($result, ($all - 1) . '|1|1', 'one that does not open stops no batch');
-like($err, qr/WARNING: +stored secrets do not open\nDETAIL: +There are 1; the first is "canary-moved" of tenant 00000000-0000-4000-8000-00000000a001/, 'and is named');
+like($err, qr/WARNING: +stored secrets or personal keys do not open\nDETAIL: +There are 1; the first is "canary-moved" of tenant 00000000-0000-4000-8000-00000000a001/, 'and is named');
 is(sql('SELECT done FROM auth.secret_reseal()'), '0', 'again and again');
 
 # a column of one's own
@@ -145,7 +145,7 @@ like(complaint($delete), qr/55000: +the key is previous\nHINT: +Retire it first/
 my $open = $node->background_psql('postgres');
 $open->query('BEGIN');
 $open->query('SELECT txid_current()');
-like(complaint("SELECT auth.key_retire('$kid')"), qr/WARNING: +01000: +stored secrets are sealed with this key\nDETAIL: +It still opens them: \d+/, 'retiring warns');
+like(complaint("SELECT auth.key_retire('$kid')"), qr/WARNING: +01000: +stored secrets or personal keys are sealed with this key\nDETAIL: +It still opens them: \d+/, 'retiring warns');
 is(sql(q(SELECT count(*) FROM app WHERE auth.secret_decrypt(s, 'app.s/' || id) <> 'value ' || id)), '0', 'a retired sealing key still opens');
 sql('CREATE DATABASE other');
 like(complaint("SELECT auth.key_delete('$kid')"), qr/55000: +other databases may have values sealed with this key\nDETAIL: +They use the same key file: other\.\nHINT: +Run SELECT \* FROM auth.key_uses/, 'another database must be named');
