@@ -43,6 +43,8 @@ my $rsa = '{"kty":"RSA","alg":"RS256","e":"AQAB","n":"kqGboBfAWttWPCA-0cGRgsY6Sa
 my $given = $node->safe_psql('postgres', qq(SELECT auth.jwt_sign('{"sub":"ben","exp":9999999999}', '$key')));
 my $once = $node->safe_psql('postgres', "SELECT auth.one_time_issue('reset')");
 my $sealed = $node->safe_psql('postgres', "SELECT auth.secret_encrypt('x', 'context')");
+my $person = $node->safe_psql('postgres', q(SELECT auth.user_create('leaks@example.com')));
+my $personal = $node->safe_psql('postgres', "SELECT auth.personal_encrypt('$person', 'x', 'context')");
 $node->safe_psql('postgres', "SELECT auth.one_time_consume('$once', 'reset')");
 # under the headers of other algorithms, with signatures of the right length
 sub under
@@ -72,6 +74,11 @@ my %loops = (
 	'one_time_consume, refused' => [ q(SELECT auth.one_time_consume($1, 'reset')), $forged, 100000 ],
 	'one_time_issue' => [ q(SELECT auth.one_time_issue('reset', NULL, jsonb_build_object('a', $1))), 'ben' ],
 	'secret_decrypt, refused' => [ q(SELECT auth.secret_decrypt($1::bytea, 'another context')), $sealed, 100000 ],
+	'personal_encrypt' => [ "SELECT auth.personal_encrypt('$person', \$1, 'context')", 'x' ],
+	'personal_decrypt' => [ "SELECT auth.personal_decrypt('$person', \$1::bytea, 'context')", $personal ],
+	'personal_decrypt, refused' => [ "SELECT auth.personal_decrypt('$person', \$1::bytea, 'another context')", $personal, 50000 ],
+	'personal_decrypt, no key' => [ q(SELECT auth.personal_decrypt(gen_random_uuid(), $1::bytea, 'context')), $personal ],
+	'personal_encrypt, no user' => [ q(SELECT auth.personal_encrypt(gen_random_uuid(), $1, 'context')), 'x' ],
 	'authenticate under a claims hook' => [ q(SELECT auth.authenticate($1), set_config('intrex_auth.claims_hook', 'public.hook', true)), $ben ],
 	'authenticate, refused by a claims hook' => [ q(SELECT set_config('intrex_auth.claims_hook', 'public.no_hook', true), auth.authenticate($1)), $ben ],
 	'authenticate' => [ 'SELECT auth.authenticate($1)', $ben ],

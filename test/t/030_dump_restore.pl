@@ -21,6 +21,7 @@ $node->safe_psql('postgres', q(
 	SELECT auth.user_create('bo@example.com', 'staple gun at dawn', 'Bo', email_verified => true) AS bo \gset
 	SELECT auth.member_add(:'tenant', :'bo', 'owner', ARRAY[:'unit']::uuid[]), auth.member_update(:'tenant', :'bo', NULL, '{}');
 	SELECT auth.secret_store(:'tenant', 'smtp', 'canary-connector-secret');
+	CREATE TABLE diaries AS SELECT :'bo'::uuid AS user_id, auth.personal_encrypt(:'bo', 'canary-diary', 'diaries.text') AS text;
 	CREATE TABLE notes (id int PRIMARY KEY, tenant_id uuid, text text);
 	SELECT count(*) FROM auth.protect('notes');
 	INSERT INTO notes VALUES (1, :'tenant', 'a note');
@@ -70,6 +71,7 @@ my @secrets = $keys =~ /"k": *"([^"]+)"/g;
 is(scalar(@secrets), 3, 'three keys to look for');
 unlike($text, qr/\Q$_\E/, 'no key in the dump') for @secrets;
 unlike($text, qr/canary-connector-secret/, 'no secret in the dump');
+unlike($text, qr/canary-diary/, 'nor what was sealed for a person');
 unlike($text, qr/staple gun/, 'no password in the dump');
 unlike($text, qr/\Q$refresh\E/, 'no refresh token in the dump');
 
@@ -80,6 +82,8 @@ is($node->safe_psql('copy', $fingerprint), $before, 'every row is there');
 like($node->safe_psql('copy', q(SELECT auth_api.login('bo@example.com', 'staple gun at dawn'))), qr/access_token/, 'login works there');
 like($node->safe_psql('copy', "SELECT auth_api.refresh('$refresh')"), qr/access_token/, 'so does the refresh token');
 is($node->safe_psql('copy', q(SELECT auth.secret_open((SELECT id FROM auth.tenants), 'smtp'))), 'canary-connector-secret', 'the secret opens');
+my $diary = q(SELECT auth.personal_decrypt(user_id, text, 'diaries.text') FROM diaries);
+is($node->safe_psql('copy', $diary), 'canary-diary', 'and what was sealed for a person');
 is($node->safe_psql('copy', qq(
 	BEGIN; SET LOCAL ROLE authenticated;
 	SELECT auth.authenticate('$access') IS NOT NULL; SELECT text FROM notes; COMMIT;)), "t\na note", 'the policies are there');
@@ -113,12 +117,15 @@ $other->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $
 my ($code, $out, $err) = $other->psql('postgres', q(SELECT auth.secret_open((SELECT id FROM auth.tenants), 'smtp')));
 like($err, qr/Restore the key file/, 'other keys: the error says what is missing');
 unlike($err, qr/canary/, 'and nothing else');
+($code, $out, $err) = $other->psql('postgres', $diary);
+like($err, qr/invalid personal key\n.*\n.*Restore the key file/, 'other keys: nor does the key of a person open');
 like(verify($other, $access), qr/unknown_key/, 'other keys: the token is refused');
 is($other->safe_psql('postgres', 'SELECT count(*) FROM auth.keys_missing()'), '3', 'the missing keys are named');
 like($other->safe_psql('postgres', q(SELECT auth_api.login('bo@example.com', 'staple gun at dawn'))), qr/access_token/, 'passwords need no key');
 spew(key_file($other), $keys);
 sleep(2);
 is($other->safe_psql('postgres', q(SELECT auth.secret_open((SELECT id FROM auth.tenants), 'smtp'))), 'canary-connector-secret', 'the right keys: the secret opens');
+is($other->safe_psql('postgres', $diary), 'canary-diary', 'the right keys: so does that of a person');
 is(verify($other, $access), 'ok', 'the right keys: the token is accepted');
 
 # DROP leaves nothing behind but roles and the user's table, closed

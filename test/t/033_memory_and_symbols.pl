@@ -136,6 +136,7 @@ my %calls = (
 	'no token'                => q(SELECT auth.jwt_verify('x')),
 	(map { ("a damaged token of $_" => "SELECT auth.jwt_verify('$forged{$_}')") } keys %forged),
 	'a damaged sealed value'  => q(SELECT auth.secret_decrypt(set_byte(auth.secret_encrypt('x', 'y'), 40, 0), 'z')),
+	'a damaged personal value' => qq(SELECT auth.personal_decrypt('$KeyRing::user', set_byte(auth.personal_encrypt('$KeyRing::user', 'x', 'y'), 10, 0), 'z')),
 	'a damaged ciphertext'    => q(SELECT auth.aes_gcm_decrypt(sha256('k'), sha256('a') || sha256('b'), '')),
 	'a malformed hash'        => q(SELECT 1 / auth.password_verify('x', '$2b$99$nonsense')::int),
 	(map { ("a damaged token of $_ by a given key" => $given{$_}) } keys %given),

@@ -24,6 +24,7 @@ my %canary = (
 	'connector secret'    => 'canary-connector-1414',
 	'big secret'          => join('', map { "canary-big-$_-" } 1 .. 500),
 	'sealed value'        => 'canary-sealed-1732',
+	'personal value'      => 'canary-personal-2236',
 	'imported secret'     => 'canary-imported-secret-of-the-old-system',
 );
 # something that must be found, or the search itself is broken
@@ -39,6 +40,8 @@ $node->safe_psql('postgres', qq(
 	SELECT auth.secret_store(:'tenant', 'big', '$canary{'big secret'}');
 	SELECT auth.secret_open(:'tenant', 'big') IS NOT NULL;
 	CREATE TABLE sealed AS SELECT auth.secret_encrypt('$canary{'sealed value'}', 'x') AS s;
+	CREATE TABLE personal AS SELECT auth.personal_encrypt(:'bo', '$canary{'personal value'}', 'x') AS s;
+	SELECT auth.personal_decrypt(:'bo', s, 'x') IS NOT NULL FROM personal;
 	SELECT auth.key_import('AUTH_SECRET', '$canary{'imported secret'}');
 ));
 my $grant = $node->safe_psql('postgres', "SELECT auth_api.login('bo\@example.com', '$canary{'password'}')");

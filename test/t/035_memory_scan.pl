@@ -150,6 +150,7 @@ leaves_nothing('sealing', 'SELECT do_nothing($1, auth.secret_encrypt($2, $1)::te
 leaves_nothing('signing a webhook', q(SELECT do_nothing($1, auth.webhook_sign('x', $2::bytea))), qr/^1$/, 'x', 'y');
 leaves_nothing('registering', 'SELECT auth_api.register($1, $2)', qr/access_token/, 'berta@example.com', 'carl@example.com', 1);
 leaves_nothing('creating a user', 'SELECT auth.user_create($1, $2)', qr/-/, 'dora@example.com', 'emil@example.com', 1);
+leaves_nothing('sealing for a person', "SELECT do_nothing(\$1, auth.personal_encrypt('$user', \$2, \$1)::text)", qr/^1$/, 'x', 'y');
 leaves_nothing('storing a secret', "SELECT auth.secret_store('$tenant', \$1, \$2)", qr/^$/, 'smtp', 'imap', 1);
 
 # Give Anna a password, in a backend of its own and as a parameter.
@@ -248,6 +249,23 @@ is(scalar(@keys), 6, 'the ring has six keys');
 	is(bind_query($client, 'SELECT auth.secret_decrypt(auth.secret_encrypt($1, $2), $2)', 'sealed', 'here'), 'sealed', 'sealed and opened');
 	raw_query($client, 'SELECT 1');
 	check_keys('after a login', $pid);
+}
+# the data key of a person, made, used and gone; another backend tells what it is
+{
+	my $person = $node->safe_psql('postgres', q(SELECT auth.user_create('fred@example.com')));
+	my ($client, $pid) = backend('SELECT auth.personal_encrypt($1::uuid, $2, $2)', $user, 'warm');
+	my $sealed = bind_query($client, 'SELECT auth.personal_encrypt($1::uuid, $2, $2)', $person, 'first');
+	is(bind_query($client, q(SELECT auth.personal_decrypt($1::uuid, $2::bytea, 'first')), $person, $sealed), 'first', 'sealed for a person and opened');
+	raw_query($client, 'SELECT 1');
+	my $regions = memory_of($pid);
+	my ($ring_key) = map { unpack('H*', decode_base64url($_->{k})) } grep { $_->{alg} eq 'A256GCM' && $_->{state} eq 'current' } @keys;
+	my $data_key = pack('H*', $node->safe_psql('postgres', qq(
+		SELECT encode(auth.aes_gcm_decrypt('\\x$ring_key', substr(sealed, 3 + get_byte(sealed, 1)), 'auth.personal_keys.sealed\\000'::bytea || uuid_send(user_id)), 'hex')
+		FROM auth.personal_keys WHERE user_id = '$person')));
+	is(length($data_key), 32, 'the data key of the person');
+	is(occurrences($regions, $_->[1]), 0, "is not there $_->[0]")
+	  for ([ 'as it is', $data_key ], [ 'in its halves', substr($data_key, 0, 16) ], [ 'nor the other', substr($data_key, 16) ], [ 'reversed', scalar reverse $data_key ], [ 'in hexadecimal', unpack('H*', $data_key) ]);
+	cmp_ok(occurrences($regions, pack('H*', $ring_key)), '>=', 1, 'control: that of the ring is found');
 }
 # where the keys were made and written
 {

@@ -106,6 +106,9 @@ for my $mode ('extended', 'prepared')
 		[ 'user_set_password',   q{SELECT auth.user_set_password(id, 'long enough ' || :secret::text) FROM auth.users} ],
 		[ 'secret_encrypt',      q{SELECT auth.secret_encrypt(:secret::text, 'context')} ],
 		[ 'secret_decrypt',      q{SELECT auth.secret_decrypt(auth.secret_encrypt(:secret::text, 'context'), 'context')} ],
+		[ 'personal_encrypt',    q{SELECT auth.personal_encrypt(id, :secret::text, 'context') FROM auth.users} ],
+		[ 'personal_decrypt',    q{SELECT auth.personal_decrypt(id, auth.personal_encrypt(id, :secret::text, 'context'), 'context') FROM auth.users} ],
+		[ 'personal_encrypt of nobody', q{SELECT auth.personal_encrypt('00000000-0000-0000-0000-000000000000', :secret::text, 'context')} ],
 		[ 'jwt_verify',          q{SELECT auth.jwt_verify(:secret::text)} ],
 		[ 'jwt_verify by a key', q{SELECT auth.jwt_verify(:secret::text, '{"kty":"oct","alg":"HS256","k":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}')} ],
 		[ 'jwt_sign by a key',   q{SELECT auth.jwt_sign('{}', jsonb_build_object('kty', 'oct', 'alg', 'HS256', 'k', :secret::text))} ],
@@ -127,6 +130,7 @@ for my $mode ('extended', 'prepared')
 
 # literals: what names our functions is hidden, from log_statement on
 hides('a literal', "SELECT auth.password_hash(':secret');\n", 'simple', qr/statement: \(hidden by intrex_auth\)/);
+hides('a literal to seal for a person', "SELECT auth.personal_encrypt(id, ':secret', 'context') FROM auth.users;\n", 'simple', qr/statement: \(hidden by intrex_auth\)/);
 hides('SET of the token', "SET intrex_auth.token = ':secret';\n", 'simple', $hidden);
 hides('the same with quotes', qq{SET "intrex_auth" . "token" TO ':secret';\n}, 'simple', $hidden);
 hides('PREPARE and EXECUTE', "PREPARE p(text) AS SELECT auth.password_hash(\$1);\nEXECUTE p(':secret');\n", 'simple', $hidden);
