@@ -126,6 +126,8 @@ $node->safe_psql('postgres', q(
 	$$;
 ));
 
+# made before, so that it is not made anew each time and rolled back
+$node->safe_psql('postgres', "SELECT auth.personal_encrypt('$KeyRing::user', 'x', 'y')");
 my $session = $node->background_psql('postgres');
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 is($session->query_safe('SELECT openssl_queue(true)') . $session->query_safe('SELECT openssl_queue(false)') . $session->query_safe('SELECT openssl_queue(false)'),

@@ -126,6 +126,7 @@ is($forced->($_->[1]), 'durable', $_->[0]) for (
 	[ 'member_remove',       "SELECT auth.member_remove('$tenant', '$user')" ],
 	[ 'user_set_password',   "SELECT auth.user_set_password('$user', 'another password')" ],
 	[ 'user_ban',            "SELECT auth.user_ban('$user')" ],
+	[ 'user_erase',          q(SELECT auth.user_erase(id) FROM auth.users WHERE email = 'bob@durable.example') ],
 	[ 'user_delete',         "SELECT auth.user_delete('$user')" ]);
 is($forced->('INSERT INTO canary VALUES (3)'), 'not durable', 'and an ordinary commit still does not');
 crash();
