@@ -1,4 +1,4 @@
--- bench/secrets.sql: sealing and opening with AES-256-GCM.
+-- bench/secrets.sql: sealing and opening with AES-256-GCM, by the ring and for a person.
 -- Depends on setup.sql.
 
 \set ON_ERROR_STOP 1
@@ -60,3 +60,14 @@ SELECT bench.compare(format('%s %s', verb, label),
 	FROM (VALUES ('200 B', 200, 20000, 1.2), ('4 KiB', 4096, 10000, 1.1), ('1 MiB', 1048576, 60, 1.05))
 			AS sizes(label, size, calls, target),
 		unnest(ARRAY['seal', 'open']) AS verb;
+
+-- The same with the data key of a person, looked up and opened each time.
+SELECT auth.user_create('personal@bench.example') AS person \gset
+SELECT auth.personal_encrypt(:'person', repeat('s', 200), 'context') AS personal, auth.secret_encrypt(repeat('s', 200), 'context') AS sealed \gset
+SELECT bench.demand('a personal value opens', auth.personal_decrypt(:'person', :'personal', 'context') = repeat('s', 200));
+SELECT bench.extra('seal 200 B for a person: more than secret_encrypt',
+	format('SELECT count(auth.personal_encrypt(%L, repeat(''s'', 200), ''context'')) FROM generate_series(1, 20000)', :'person'),
+	'SELECT count(auth.secret_encrypt(repeat(''s'', 200), ''context'')) FROM generate_series(1, 20000)', 20000);
+SELECT bench.extra('open 200 B of a person: more than secret_decrypt',
+	format('SELECT count(auth.personal_decrypt(%L, s.v, ''context'')) FROM (SELECT %L::bytea AS v OFFSET 0) AS s, generate_series(1, 20000)', :'person', :'personal'),
+	format('SELECT count(auth.secret_decrypt(s.v, ''context'')) FROM (SELECT %L::bytea AS v OFFSET 0) AS s, generate_series(1, 20000)', :'sealed'), 20000);
