@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(47);
+SELECT plan(48);
 
 CREATE FUNCTION pg_temp.columns(target regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped
@@ -74,7 +74,7 @@ SELECT is_empty($$
 $$, 'auth_admin writes through functions only');
 SELECT is(has_column_privilege('auth_admin', 'auth.users', 'password_hash', 'SELECT'), false, 'auth_admin reads no hash');
 SELECT is(has_any_column_privilege('auth_admin', 'auth.' || name, 'SELECT'), false, 'auth_admin does not read ' || name)
-	FROM unnest(ARRAY['refresh_tokens', 'secrets']) AS name;
+	FROM unnest(ARRAY['refresh_tokens', 'secrets', 'personal_keys']) AS name;
 SELECT is_empty($$ SELECT name FROM data_relations WHERE oid <> ALL (SELECT oid FROM pg_class WHERE relowner = 'auth_owner'::regrole) $$,
 	'all belong to auth_owner');
 
