@@ -70,13 +70,20 @@ COMMENT ON FUNCTION auth._conditions_hold(text[]) IS 'whether the conditions of 
 REVOKE ALL ON FUNCTION auth._conditions_hold(text[]) FROM PUBLIC;
 
 -- Ended assignments count no more from the next statement on.
-CREATE OR REPLACE FUNCTION auth.assigned_ids() RETURNS uuid[]
+CREATE OR REPLACE FUNCTION auth._assigned_ids() RETURNS uuid[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN ARRAY(
 		SELECT a.subject_id FROM auth.assignments AS a
 		WHERE a.tenant_id = auth.tenant_id() AND a.user_id = auth.uid()
 			AND (a.ends_at IS NULL OR a.ends_at > statement_timestamp()));
+COMMENT ON FUNCTION auth._assigned_ids() IS 'Internal: what auth.assigned_ids() returns';
+REVOKE ALL ON FUNCTION auth._assigned_ids() FROM PUBLIC;
+
+-- A function of C, so that a query in whose policies it stands has one identity.
+CREATE OR REPLACE FUNCTION auth.assigned_ids() RETURNS uuid[]
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_policy_question';
 COMMENT ON FUNCTION auth.assigned_ids() IS 'what the caller is assigned to in his tenant: for policies, as (SELECT auth.assigned_ids())';
 REVOKE ALL ON FUNCTION auth.assigned_ids() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.assigned_ids() TO anon, authenticated, auth_admin;

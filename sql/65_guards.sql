@@ -71,13 +71,20 @@ GRANT EXECUTE ON FUNCTION auth.require_auth() TO anon, authenticated, auth_admin
 
 -- When a second factor was last shown is in the claim amr, with its time: what has none
 -- is not recent, nor is a time that is still to come. Methods are named as GoTrue does.
-CREATE OR REPLACE FUNCTION auth.has_aal2(max_age interval DEFAULT NULL) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth._has_aal2(max_age interval) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN coalesce(auth.aal() = 'aal2', false) AND (max_age IS NULL OR EXISTS (
 		SELECT FROM jsonb_path_query(auth.jwt(),
 			'$.amr[*] ? (@.method like_regex "^(totp|webauthn|phone|recovery_code|mfa/.*)$" && @.timestamp.type() == "number").timestamp') AS m (at)
 		WHERE extract(epoch FROM clock_timestamp()) - m.at::numeric BETWEEN 0 AND extract(epoch FROM max_age)));
+COMMENT ON FUNCTION auth._has_aal2(interval) IS 'Internal: what auth.has_aal2() returns';
+REVOKE ALL ON FUNCTION auth._has_aal2(interval) FROM PUBLIC;
+
+-- As auth.assigned_ids().
+CREATE OR REPLACE FUNCTION auth.has_aal2(max_age interval DEFAULT NULL) RETURNS boolean
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_policy_question';
 COMMENT ON FUNCTION auth.has_aal2(interval) IS 'whether the caller has shown a second factor in this session, and if max_age is given, no longer ago';
 REVOKE ALL ON FUNCTION auth.has_aal2(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.has_aal2(interval) TO anon, authenticated, auth_admin;

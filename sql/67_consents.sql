@@ -163,7 +163,7 @@ REVOKE ALL ON FUNCTION auth._sees_consents_of(uuid) FROM PUBLIC;
 
 -- Of somebody whom the caller may not ask about the answer is false, as of
 -- somebody who does not exist or has not consented: it tells none of these.
-CREATE OR REPLACE FUNCTION auth.has_consent(purpose text, user_id uuid DEFAULT auth.uid()) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth._has_consent(purpose text, user_id uuid) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -175,6 +175,13 @@ BEGIN
 	RETURN false;
 END
 $$;
+COMMENT ON FUNCTION auth._has_consent(text, uuid) IS 'Internal: what auth.has_consent() returns';
+REVOKE ALL ON FUNCTION auth._has_consent(text, uuid) FROM PUBLIC;
+
+-- As auth.assigned_ids().
+CREATE OR REPLACE FUNCTION auth.has_consent(purpose text, user_id uuid DEFAULT auth.uid()) RETURNS boolean
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_policy_question';
 COMMENT ON FUNCTION auth.has_consent(text, uuid) IS 'whether a user, by default the caller, has consented to a purpose and not withdrawn it; of a user whose rows the caller may not read always false. In a policy: USING ((SELECT auth.has_consent(''ai_interaction'')))';
 REVOKE ALL ON FUNCTION auth.has_consent(text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.has_consent(text, uuid) TO anon, authenticated, auth_admin;

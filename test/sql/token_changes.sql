@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(21);
+SELECT plan(27);
 
 -- Eve is a clerk in the north, and owns the south
 SELECT auth.resource_create('notes') \g /dev/null
@@ -89,6 +89,17 @@ SELECT is(pg_temp.tries('eve', pg_temp.later(target, other)), '28000 invalid tok
 	FROM unnest(ARRAY['notes', 'parts']) AS target, unnest(ARRAY['nobody', 'eve in the south']) AS other;
 SELECT is((SELECT count(*) FROM people.notes WHERE body <> 'secret'), 0::bigint, 'nothing is changed');
 
+-- what somebody is assigned to: by its key first, and by whose it is only when a row is not.
+-- In the south it may be whoever she likes.
+SELECT auth.resource_create('cases'), auth.permission_set('clerk', 'cases', 'read', 'assigned') \g /dev/null
+CREATE TABLE people.cases (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, owner_id uuid);
+INSERT INTO people.cases SELECT people.id('case ' || n), people.id('north'), people.id('chief') FROM generate_series(1, 3) AS n;
+SELECT count(*) AS ignored FROM auth.protect('people.cases', 'cases', owner_column => 'owner_id') \gset
+GRANT SELECT ON people.cases TO authenticated;
+SELECT auth.assignment_add(people.id('north'), people.id('eve'), people.id('case 1')), auth.assignment_add(people.id('south'), people.id('eve'), people.id('chief')) \g /dev/null
+SELECT is(pg_temp.tries('eve', format('SELECT count(people.switch(%L)) FROM people.cases', other)), answer, 'assigned in the north, then ' || other)
+	FROM (VALUES ('eve', '1'), ('eve in the south', '28000 invalid token'), ('nobody', '28000 invalid token')) AS v (other, answer);
+
 -- policies written by hand
 SELECT auth.plan_create('large'), auth.feature_create('archive'), auth.plan_feature_set('large', 'archive'), auth.subscription_set(people.id('south'), 'large') \g /dev/null
 CREATE TABLE people.handmade (id int PRIMARY KEY, tenant_id uuid NOT NULL, body text);
@@ -106,7 +117,8 @@ BEGIN
 END
 $$;
 SELECT is(pg_temp.by_hand(condition), '0, 28000 invalid token', condition)
-	FROM unnest(ARRAY['(SELECT auth.has_role(''boss''))', '(SELECT auth.has_rank(''boss''))', '(SELECT auth.has_feature(''archive''))', '(SELECT auth.can(''papers'', ''read''))']) AS condition;
+	FROM unnest(ARRAY['(SELECT auth.has_role(''boss''))', '(SELECT auth.has_rank(''boss''))', '(SELECT auth.has_feature(''archive''))', '(SELECT auth.can(''papers'', ''read''))',
+		'(SELECT auth.has_aal2())', '(SELECT auth.has_consent(''data_processing''))', 'tenant_id = ANY ((SELECT auth.assigned_ids())::uuid[])']) AS condition;
 
 -- one after the other is as it was
 CREATE FUNCTION people.both() RETURNS text LANGUAGE plpgsql AS $$
