@@ -48,13 +48,18 @@ ReturnUuid(FunctionCallInfo fcinfo, const pg_uuid_t *(*part) (const Identity *))
 	PG_RETURN_UUID_P(copy);
 }
 
-/* Return one text part of the identity; NULL when there is none. */
+/*
+ * Return one text part of the identity; NULL when there is none.  Roles and the level
+ * of assurance are what policies written by hand decide by (queryidentity.c).
+ */
 static Datum
-ReturnText(FunctionCallInfo fcinfo, const char *(*part) (const Identity *))
+ReturnText(FunctionCallInfo fcinfo, const char *(*part) (const Identity *),
+		   void (*enter) (FunctionCallInfo, const Identity *))
 {
 	const Identity *identity = IdentityGet();
 	const char *value = identity ? part(identity) : NULL;
 
+	enter(fcinfo, identity);
 	if (value == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(value));
@@ -116,35 +121,35 @@ intrex_auth_session_id(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_user_id(PG_FUNCTION_ARGS)
 {
-	return ReturnText(fcinfo, IdentitySubject);
+	return ReturnText(fcinfo, IdentitySubject, QueryAsks);
 }
 
 /* SQL function: auth.role() returns text */
 Datum
 intrex_auth_role(PG_FUNCTION_ARGS)
 {
-	return ReturnText(fcinfo, IdentityRole);
+	return ReturnText(fcinfo, IdentityRole, QueryDecides);
 }
 
 /* SQL function: auth.email() returns text */
 Datum
 intrex_auth_email(PG_FUNCTION_ARGS)
 {
-	return ReturnText(fcinfo, IdentityEmail);
+	return ReturnText(fcinfo, IdentityEmail, QueryAsks);
 }
 
 /* SQL function: auth.tenant_role() returns text */
 Datum
 intrex_auth_tenant_role(PG_FUNCTION_ARGS)
 {
-	return ReturnText(fcinfo, IdentityTenantRole);
+	return ReturnText(fcinfo, IdentityTenantRole, QueryDecides);
 }
 
 /* SQL function: auth.aal() returns text */
 Datum
 intrex_auth_aal(PG_FUNCTION_ARGS)
 {
-	return ReturnText(fcinfo, IdentityAal);
+	return ReturnText(fcinfo, IdentityAal, QueryDecides);
 }
 
 /* SQL function: auth.unit_ids() returns uuid[]; empty when the member is bound to none */
@@ -171,6 +176,8 @@ intrex_auth_unit_ids(PG_FUNCTION_ARGS)
 Datum
 intrex_auth_jwt(PG_FUNCTION_ARGS)
 {
+	/* claims are roles, too */
+	QueryDecides(fcinfo, IdentityGet());
 	return ReturnClaims(fcinfo);
 }
 

@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "identity.h"
 #include "plan.h"
+#include "queryidentity.h"
 #include "report.h"
 #include "usage.h"
 
@@ -228,8 +229,10 @@ intrex_auth_has_quota(PG_FUNCTION_ARGS)
 {
 	int64		amount = DemandAmount(&fcinfo->args[1]);
 	int64		left;
-	bool		unlimited = LookLeft(&fcinfo->args[0], &left);
+	bool		unlimited;
 
+	QueryDecides(fcinfo, IdentityGet());
+	unlimited = LookLeft(&fcinfo->args[0], &left);
 	PG_RETURN_BOOL(unlimited || amount <= left);
 }
 
@@ -239,6 +242,7 @@ intrex_auth_quota_left(PG_FUNCTION_ARGS)
 {
 	int64		left;
 
+	QueryDecides(fcinfo, IdentityGet());
 	if (LookLeft(&fcinfo->args[0], &left))
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(left);

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(27);
+SELECT plan(33);
 
 -- Eve is a clerk in the north, and owns the south
 SELECT auth.resource_create('notes') \g /dev/null
@@ -101,7 +101,7 @@ SELECT is(pg_temp.tries('eve', format('SELECT count(people.switch(%L)) FROM peop
 	FROM (VALUES ('eve', '1'), ('eve in the south', '28000 invalid token'), ('nobody', '28000 invalid token')) AS v (other, answer);
 
 -- policies written by hand
-SELECT auth.plan_create('large'), auth.feature_create('archive'), auth.plan_feature_set('large', 'archive'), auth.subscription_set(people.id('south'), 'large') \g /dev/null
+SELECT auth.plan_create('large'), auth.feature_create('archive'), auth.plan_feature_set('large', 'archive'), auth.feature_create('reports', true), auth.plan_feature_set('large', 'reports', 5), auth.subscription_set(people.id('south'), 'large') \g /dev/null
 CREATE TABLE people.handmade (id int PRIMARY KEY, tenant_id uuid NOT NULL, body text);
 INSERT INTO people.handmade SELECT id, tenant_id, body FROM people.notes;
 ALTER TABLE people.handmade ENABLE ROW LEVEL SECURITY;
@@ -118,7 +118,9 @@ END
 $$;
 SELECT is(pg_temp.by_hand(condition), '0, 28000 invalid token', condition)
 	FROM unnest(ARRAY['(SELECT auth.has_role(''boss''))', '(SELECT auth.has_rank(''boss''))', '(SELECT auth.has_feature(''archive''))', '(SELECT auth.can(''papers'', ''read''))',
-		'(SELECT auth.has_aal2())', '(SELECT auth.has_consent(''data_processing''))', 'tenant_id = ANY ((SELECT auth.assigned_ids())::uuid[])']) AS condition;
+		'(SELECT auth.has_aal2())', '(SELECT auth.has_consent(''data_processing''))', 'tenant_id = ANY ((SELECT auth.assigned_ids())::uuid[])',
+		'(SELECT auth.tenant_role()) = ''boss''', '(SELECT auth.role()) = ''auth_platform''', '(SELECT auth.aal()) = ''aal2''', '(SELECT auth.jwt()) ->> ''aal'' = ''aal2''',
+		'(SELECT auth.has_quota(''reports''))', '(SELECT auth.quota_left(''reports'')) > 0']) AS condition;
 
 -- one after the other is as it was
 CREATE FUNCTION people.both() RETURNS text LANGUAGE plpgsql AS $$
