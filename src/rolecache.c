@@ -324,9 +324,13 @@ Look(const RoleKey *key)
 const Role *
 RoleFind(const pg_uuid_t *tenant, const char *name)
 {
+	static const Role none = {0};
 	RoleKey		key;
 	const Role *role;
 
+	/* cut off, it could be the name of another */
+	if (strlen(name) >= ROLE_NAME_SIZE)
+		return &none;
 	Refresh();
 	memset(&key, 0, sizeof(key));
 	strlcpy(key.name, name, sizeof(key.name));

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(126);
+SELECT plan(128);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'publish']) \g /dev/null
 SELECT auth.resource_create('papers', ARRAY['read', 'write', 'delete', 'admin']) \g /dev/null
@@ -88,6 +88,9 @@ SELECT is(people.answer(who, format('SELECT auth.has_rank(%L)', role)), has, for
 	FROM (VALUES ('bea', 'boss', 'true'), ('bea', 'worker', 'true'), ('max', 'boss', 'false'), ('max', 'manager', 'true'), ('lost', 'odd', 'false'),
 		('sue', 'boss', 'true'), ('out', 'odd', 'false'), ('', 'odd', 'false')) AS v (who, role, has);
 SELECT is(people.answer('bea', $$SELECT auth.has_rank('bos')$$), '42704 there is no role "bos"', 'a role that is not there');
+SELECT auth.role_create(repeat('x', 63), 1) \g /dev/null
+SELECT is(people.answer('bea', $$SELECT auth.has_rank(repeat('x', 63))$$), 'true', 'a name as long as can be');
+SELECT is(people.answer('bea', $$SELECT auth.has_rank(repeat('x', 64))$$), format('42704 there is no role "%s"', repeat('x', 63)), 'one that is longer is not that, cut off');
 
 -- roles of one tenant
 SELECT auth.role_create('helper', 35, people.id('north')) \g /dev/null
