@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,29 +194,33 @@ AddLines(LeakedBuilder *builder, const Options *options)
 	return taken;
 }
 
-/* A path with something added; freed by nobody, as the program ends. */
-static char *
+/* A path with something added. */
+typedef struct Path
+{
+	char		name[PATH_MAX];
+} Path;
+
+static Path
 Concat(const char *a, const char *b)
 {
-	size_t		size = strlen(a) + strlen(b) + 1;
-	char	   *result = malloc(size);
+	Path		path;
 
-	if (result == NULL)
-		Fail("out of memory");
-	snprintf(result, size, "%s%s", a, b);
-	return result;
+	if (strlen(a) + strlen(b) >= sizeof(path.name))
+		Fail("a path is longer than %zu bytes", sizeof(path.name) - 1);
+	snprintf(path.name, sizeof(path.name), "%s%s", a, b);
+	return path;
 }
 
 /* A new file that has no name any more. */
 static int
 TemporaryFile(const char *path, const char *directory)
 {
-	char	   *name = directory ? Concat(directory, "/leaked.XXXXXX") : Concat(path, ".XXXXXX");
-	int			fd = mkstemp(name);
+	Path		file = directory ? Concat(directory, "/leaked.XXXXXX") : Concat(path, ".XXXXXX");
+	int			fd = mkstemp(file.name);
 
 	if (fd < 0)
-		Fail("%s: %s", name, strerror(errno));
-	unlink(name);
+		Fail("%s: %s", file.name, strerror(errno));
+	unlink(file.name);
 	return fd;
 }
 
@@ -223,13 +228,13 @@ TemporaryFile(const char *path, const char *directory)
 static void
 SyncDirectory(const char *path)
 {
-	char	   *directory = Concat(path, "");
-	char	   *slash = strrchr(directory, '/');
+	Path		directory = Concat(path, "");
+	char	   *slash = strrchr(directory.name, '/');
 	int			fd;
 
 	if (slash != NULL)
-		slash[slash == directory ? 1 : 0] = '\0';
-	fd = open(slash ? directory : ".", O_RDONLY | O_CLOEXEC);
+		slash[slash == directory.name ? 1 : 0] = '\0';
+	fd = open(slash ? directory.name : ".", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 	{
 		(void) fsync(fd);
@@ -241,7 +246,8 @@ static void
 BuildFilter(const char *path, const Options *options)
 {
 	LeakedBuilder *builder;
-	char	   *partial = Concat(path, ".partial");
+	Path		partly = Concat(path, ".partial");
+	const char *partial = partly.name;
 	int			temporary = TemporaryFile(path, options->temporary);
 	int			output;
 	uint64_t	lines;

@@ -13,6 +13,7 @@ use Test::More;
 
 my ($library) = glob('/usr/lib/*/faketime/libfaketime.so.1 /usr/lib*/faketime/libfaketime.so.1');
 plan(skip_all => 'libfaketime is not installed') unless $library;
+plan(skip_all => 'sanitizers and libfaketime keep each other from starting') if $ENV{SANITIZE};
 
 # the time of the server, in UTC; it stands still
 my $clock = PostgreSQL::Test::Utils::tempdir() . '/clock';
