@@ -1,8 +1,7 @@
 -- sql/63_permissions.sql: what the caller may do, for policies and guards.
 -- Depends on 14_permission_tables.sql, 20_context.sql; C in src/permission.c.
 --
--- In policies always as (SELECT …): once per query, not per row; and once for all
--- branches of a CASE, since each (SELECT …) costs its share of starting a query.
+-- In policies always as (SELECT …): once per query, not per row.
 
 CREATE OR REPLACE FUNCTION auth.scope(resource text, action text) RETURNS text
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -18,12 +17,12 @@ COMMENT ON FUNCTION auth.scope_id(text, text, text) IS 'for policies, what the c
 REVOKE ALL ON FUNCTION auth.scope_id(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.scope_id(text, text, text) TO anon, authenticated, auth_admin;
 
-CREATE OR REPLACE FUNCTION auth.scope_letter(resource text, action text) RETURNS "char"
+CREATE OR REPLACE FUNCTION auth.scope_ids(resource text, action text, scope text) RETURNS uuid[]
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'intrex_auth_scope_letter';
-COMMENT ON FUNCTION auth.scope_letter(text, text) IS 'the first letter of auth.scope(), - for none: for the CASE of policies, where a letter is compared for each row';
-REVOKE ALL ON FUNCTION auth.scope_letter(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth.scope_letter(text, text) TO anon, authenticated, auth_admin;
+	AS 'MODULE_PATHNAME', 'intrex_auth_scope_ids';
+COMMENT ON FUNCTION auth.scope_ids(text, text, text) IS 'for policies, what the column of a scope is compared with: the units for unit, what auth.assignments assigns for assigned, if that is the scope of the caller; else NULL';
+REVOKE ALL ON FUNCTION auth.scope_ids(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.scope_ids(text, text, text) TO anon, authenticated, auth_admin;
 
 CREATE OR REPLACE FUNCTION auth.can(resource text, action text) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -3,7 +3,7 @@
 --
 -- The tenant test is always an AND operand at the top, beside the query's own
 -- conditions, so that it can use an index; an OR around it would lose that. What
--- is narrower than the tenant is one CASE beside it. (SELECT …) is computed once
+-- the scopes leave of the tenant's rows is another operand. (SELECT …) is computed once
 -- per query and not before it is needed; operators are qualified, so that none can
 -- be captured.
 
@@ -92,56 +92,14 @@ COMMENT ON FUNCTION auth._protect_key(regclass) IS 'Internal: the only column of
 REVOKE ALL ON FUNCTION auth._protect_key(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_key(regclass) TO auth_admin;
 
--- Which rows each scope narrower than the tenant is, as written and as the catalog
--- shows it again. Who is assigned is in a column of the row, or in auth.assignments:
--- by the key of the row, or by the user that it belongs to.
-CREATE OR REPLACE FUNCTION auth._protect_scopes(target regclass)
-RETURNS TABLE (scope text, expression text, stored text)
-LANGUAGE plpgsql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	RETURN QUERY
-	SELECT s.scope, string_agg(s.expression, ' OR ' ORDER BY s.position),
-		CASE count(*) WHEN 1 THEN min(s.stored) ELSE '(' || string_agg(s.stored, ' OR ' ORDER BY s.position) || ')' END
-	FROM auth._protect_entry(target) p
-	CROSS JOIN LATERAL (
-		SELECT 'unit', 1,
-			format('%I OPERATOR(pg_catalog.=) ANY ((SELECT auth.unit_ids())::pg_catalog.uuid[])', p.unit_column),
-			format('(%I = ANY (( SELECT auth.unit_ids() AS unit_ids)::uuid[]))', p.unit_column)
-		WHERE p.unit_column IS NOT NULL
-		UNION ALL
-		SELECT 'assigned', 1,
-			format('%I OPERATOR(pg_catalog.=) (SELECT auth.uid())', p.assignee_column),
-			format('(%I = ( SELECT auth.uid() AS uid))', p.assignee_column)
-		WHERE p.assignee_column IS NOT NULL
-		UNION ALL
-		SELECT 'assigned', row_number() OVER (),
-			format('%I OPERATOR(pg_catalog.=) ANY ((SELECT auth.assigned_ids())::pg_catalog.uuid[])', c.name),
-			format('(%I = ANY (( SELECT auth.assigned_ids() AS assigned_ids)::uuid[]))', c.name)
-		FROM unnest(ARRAY[auth._protect_key(target), p.owner_column]) c (name)
-		WHERE p.assignee_column IS NULL AND c.name IS NOT NULL
-		UNION ALL
-		SELECT 'own', 1,
-			format('%I OPERATOR(pg_catalog.=) (SELECT auth.uid())', p.owner_column),
-			format('(%I = ( SELECT auth.uid() AS uid))', p.owner_column)
-		WHERE p.owner_column IS NOT NULL
-	) s (scope, position, expression, stored)
-	WHERE p.resource IS NOT NULL
-	GROUP BY s.scope;
-END
-$$;
-COMMENT ON FUNCTION auth._protect_scopes(regclass) IS 'Internal: the rows of a protected table that each narrower scope is, as an expression';
-REVOKE ALL ON FUNCTION auth._protect_scopes(regclass) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth._protect_scopes(regclass) TO auth_admin;
-
--- What an action demands of a row, by the permissions on the resource of its table:
--- scopes that no permission can have are left out. Where the tenant is the only one,
--- or in a table without tenants the user, one comparison says it all, by an index;
--- so nothing else is compared for each row. auth.assignments are of tenants, and do
--- not count in a table without. An action of NULL is one that nobody may.
+-- What an action demands of a row, by the permissions on the resource of its table.
+-- Each scope is an operand of its own: the (SELECT …) in it is NULL unless it is the
+-- scope of the caller, and equals nothing then. Scopes that no permission can have are
+-- left out. Where the tenant is the only one, or in a table without tenants the user,
+-- one comparison says it all, by an index. Who is assigned is in a column of the row,
+-- or in auth.assignments: by the key of the row, or by the user that it belongs to;
+-- those are of tenants, and do not count in a table without. An action of NULL is one
+-- that nobody may.
 CREATE OR REPLACE FUNCTION auth._protect_condition(target regclass, action text)
 RETURNS TABLE (expression text, stored text)
 LANGUAGE plpgsql
@@ -152,32 +110,47 @@ AS $$
 BEGIN
 	RETURN QUERY
 	WITH asked AS (
-		SELECT p.resource, p.tenant_column, s.scope, s.position, r.expression, r.stored, c.name,
-			quote_ident(c.name) || format(' OPERATOR(pg_catalog.=) (SELECT auth.scope_id(%L, %L, %L))', p.resource, action, s.scope) AS by_id,
-			'(' || quote_ident(c.name) || format(' = ( SELECT auth.scope_id(%L::text, %L::text, %L::text) AS scope_id))', p.resource, action, s.scope) AS by_id_stored
+		SELECT p.tenant_column, s.position, s.scope, s.form,
+			CASE s.form
+				WHEN 'all' THEN format('(SELECT auth.scope_id(%L, %L, %L) IS NOT NULL)', p.resource, action, s.scope)
+				WHEN 'one' THEN quote_ident(s.name) || format(' OPERATOR(pg_catalog.=) (SELECT auth.scope_id(%L, %L, %L))', p.resource, action, s.scope)
+				ELSE quote_ident(s.name) || format(' OPERATOR(pg_catalog.=) ANY ((SELECT auth.scope_ids(%L, %L, %L))::pg_catalog.uuid[])', p.resource, action, s.scope)
+			END AS expression,
+			CASE s.form
+				WHEN 'all' THEN format('( SELECT (auth.scope_id(%L::text, %L::text, %L::text) IS NOT NULL))', p.resource, action, s.scope)
+				WHEN 'one' THEN '(' || quote_ident(s.name) || format(' = ( SELECT auth.scope_id(%L::text, %L::text, %L::text) AS scope_id))', p.resource, action, s.scope)
+				ELSE '(' || quote_ident(s.name) || format(' = ANY (( SELECT auth.scope_ids(%L::text, %L::text, %L::text) AS scope_ids)::uuid[]))', p.resource, action, s.scope)
+			END AS stored
 		FROM auth._protect_entry(target) p
 		JOIN auth.resources k ON k.name = p.resource
-		CROSS JOIN unnest(ARRAY['tenant', 'unit', 'assigned', 'own']) WITH ORDINALITY s (scope, position)
-		CROSS JOIN LATERAL (SELECT CASE s.scope WHEN 'tenant' THEN p.tenant_column WHEN 'assigned' THEN p.assignee_column
-			WHEN 'own' THEN p.owner_column END) c (name)
-		LEFT JOIN auth._protect_scopes(target) r ON r.scope = s.scope
+		CROSS JOIN LATERAL (
+			SELECT 1, 'tenant', CASE WHEN k.scopes = ARRAY['tenant'] THEN 'one' ELSE 'all' END, p.tenant_column WHERE p.tenant_column IS NOT NULL
+			UNION ALL
+			SELECT 2, 'unit', 'many', p.unit_column WHERE p.unit_column IS NOT NULL
+			UNION ALL
+			SELECT 3, 'assigned', 'one', p.assignee_column WHERE p.assignee_column IS NOT NULL
+			UNION ALL
+			SELECT 4, 'assigned', 'many', auth._protect_key(target)
+			WHERE p.assignee_column IS NULL AND p.tenant_column IS NOT NULL AND auth._protect_key(target) IS NOT NULL
+			UNION ALL
+			SELECT 5, 'assigned', 'many', p.owner_column
+			WHERE p.assignee_column IS NULL AND p.tenant_column IS NOT NULL AND p.owner_column IS NOT NULL
+			UNION ALL
+			SELECT 6, 'own', 'one', p.owner_column WHERE p.owner_column IS NOT NULL
+		) s (position, scope, form, name)
 		WHERE action IS NOT NULL AND (k.scopes IS NULL OR s.scope = ANY (k.scopes))
-			AND CASE WHEN p.tenant_column IS NULL THEN c.name IS NOT NULL ELSE s.scope = 'tenant' OR r.scope IS NOT NULL END
 	)
 	SELECT
 		CASE WHEN count(*) = 0 THEN 'false'
-			WHEN min(tenant_column) IS NULL OR every(scope = 'tenant') THEN string_agg(by_id, ' OR ' ORDER BY position)
-			ELSE format('%I OPERATOR(pg_catalog.=) (SELECT auth.tenant_id()) AND CASE (SELECT auth.scope_letter(%L, %L))',
-					min(tenant_column), min(resource), action)
-				|| string_agg(format(' WHEN ''%s'' THEN %s', left(scope, 1), coalesce(expression, 'true')), '' ORDER BY position)
-				|| ' ELSE false END' END,
+			WHEN min(tenant_column::text) IS NULL OR every(scope = 'tenant' AND form = 'one') THEN string_agg(expression, ' OR ' ORDER BY position)
+			ELSE format('%s OPERATOR(pg_catalog.=) (SELECT auth.tenant_id()) AND (%s)',
+				min(quote_ident(tenant_column)), string_agg(expression, ' OR ' ORDER BY position)) END,
 		CASE WHEN count(*) = 0 THEN 'false'
-			WHEN count(*) > 1 AND min(tenant_column) IS NULL THEN '(' || string_agg(by_id_stored, ' OR ' ORDER BY position) || ')'
-			WHEN min(tenant_column) IS NULL OR every(scope = 'tenant') THEN min(by_id_stored)
-			ELSE format(E'((%I = ( SELECT auth.tenant_id() AS tenant_id)) AND\nCASE ( SELECT auth.scope_letter(%L::text, %L::text) AS scope_letter)',
-					min(tenant_column), min(resource), action)
-				|| string_agg(format(E'\n    WHEN ''%s''::"char" THEN %s', left(scope, 1), coalesce(stored, 'true')), '' ORDER BY position)
-				|| E'\n    ELSE false\nEND)' END
+			WHEN min(tenant_column::text) IS NULL OR every(scope = 'tenant' AND form = 'one')
+				THEN CASE WHEN count(*) > 1 THEN '(' || string_agg(stored, ' OR ' ORDER BY position) || ')' ELSE min(stored) END
+			ELSE format(CASE WHEN count(*) > 1 THEN '((%s = ( SELECT auth.tenant_id() AS tenant_id)) AND (%s))'
+					ELSE '((%s = ( SELECT auth.tenant_id() AS tenant_id)) AND %s)' END,
+				min(quote_ident(tenant_column)), string_agg(stored, ' OR ' ORDER BY position)) END
 	FROM asked;
 END
 $$;

@@ -27,7 +27,7 @@
 
 SQL_FUNCTION(intrex_auth_scope);
 SQL_FUNCTION(intrex_auth_scope_id);
-SQL_FUNCTION(intrex_auth_scope_letter);
+SQL_FUNCTION(intrex_auth_scope_ids);
 SQL_FUNCTION(intrex_auth_can);
 SQL_FUNCTION(intrex_auth_columns_guard);
 SQL_FUNCTION(intrex_auth_permissions_changed);
@@ -224,17 +224,31 @@ intrex_auth_can(PG_FUNCTION_ARGS)
 }
 
 /*
- * SQL function: auth.scope_letter(resource text, action text) returns "char"
+ * SQL function: auth.scope_ids(resource text, action text, scope text) returns uuid[]
  *
- * The first letter of the scope, '-' for none: what policies compare row by row.
+ * As auth.scope_id(), for the scopes whose rows bear one of several ids.
  */
 Datum
-intrex_auth_scope_letter(PG_FUNCTION_ARGS)
+intrex_auth_scope_ids(PG_FUNCTION_ARGS)
 {
+	const char *wanted = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	Decision	decision = Decide(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								  text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	const char *answer;
 
-	PG_RETURN_CHAR(decision.scope == SCOPE_NONE ? '-' : scope_names[decision.scope][0]);
+	if (strcmp(wanted, scope_names[SCOPE_UNIT]) == 0)
+		answer = "unit_ids";
+	else if (strcmp(wanted, scope_names[SCOPE_ASSIGNED]) == 0)
+		answer = "_assigned_ids";
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rows of this scope do not bear one of several ids"),
+				 errhint("Scopes are unit and assigned.")));
+	if (decision.scope == SCOPE_NONE || strcmp(scope_names[decision.scope], wanted) != 0)
+		PG_RETURN_NULL();
+	return OidFunctionCall0(LookupFuncName(list_make2(makeString("auth"), makeString(pstrdup(answer))),
+										   -1, NULL, false));
 }
 
 /* SQL function: auth._permissions_changed() returns trigger */

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(128);
+SELECT plan(136);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'publish']) \g /dev/null
 SELECT auth.resource_create('papers', ARRAY['read', 'write', 'delete', 'admin']) \g /dev/null
@@ -39,7 +39,10 @@ SELECT is(people.answer(who, $$SELECT coalesce(auth.scope('notes', 'read'), 'non
 		('far', 'tenant'), ('sue', 'platform'), ('out', 'none'), ('', 'none')) AS v (who, scope);
 SELECT is(people.answer(who, $$SELECT auth.can('notes', 'delete')$$), can, who || ' can delete: ' || can)
 	FROM (VALUES ('bea', 'true'), ('max', 'false'), ('own', 'true'), ('sue', 'true'), ('', 'false')) AS v (who, can);
-SELECT is((SELECT string_agg(people.answer(who, $$SELECT auth.scope_letter('notes', 'read')$$), '' ORDER BY n) FROM unnest(ARRAY['bea', 'max', 'wil', 'own', 'nil', 'sue', '']) WITH ORDINALITY AS v (who, n)), 'tuao-p-', 'scope_letter');
+SELECT is(people.answer(who, format('SELECT auth.scope_ids(''notes'', ''read'', %L)', scope)), ids, format('scope_ids: %s, %s', coalesce(nullif(who, ''), 'nobody'), scope))
+	FROM (VALUES ('max', 'unit', (SELECT unit_ids::text FROM auth.memberships WHERE user_id = people.id('max'))), ('max', 'assigned', NULL), ('bea', 'unit', NULL), ('own', 'assigned', NULL),
+		('nil', 'unit', NULL), ('sue', 'unit', NULL), ('', 'unit', NULL), ('bea', 'tenant', '22023 rows of this scope do not bear one of several ids')) AS v (who, scope, ids);
+SELECT is(people.answer('wil', 'SELECT auth.scope_ids(''notes'', ''read'', ''assigned'')'), people.answer('wil', 'SELECT auth.assigned_ids()'), 'scope_ids: of assignments');
 SELECT is(people.answer('bea', $$SELECT auth.can('note', 'read')$$), '42704 there is no resource "note"', 'a resource that is not there');
 SELECT is(people.answer('bea', $$SELECT auth.can('notes', 'reed')$$), '42704 there is no action "reed" on resource "notes"', 'an action that is not there');
 SELECT is(people.answer('', $$SELECT auth.can('note', 'read')$$), '42704 there is no resource "note"', 'a typing error is one for nobody, too');

@@ -162,7 +162,7 @@ ALTER TABLE t ADD unit_id uuid, ADD owner_id uuid, ADD assignee_id uuid;
 SELECT auth.resource_create(r) FROM unnest(ARRAY['thing', 'other_thing']) AS r \g /dev/null
 SELECT matches(warnings('protect(''t'', NULL, ''tenant_id'', ''unit_id'', ''owner_id'', ''assignee_id'')'), '^-- unit, owner and assignee columns of app.t narrow nothing without a resource', 'columns without a resource narrow nothing, and it says so');
 SELECT matches(steps('protect(''t'', ''thing'', tenant_fk => true)'),
-	$q$^registration: UPDATE auth.protected_tables SET resource = 'thing', unit_column = 'unit_id', owner_column = 'owner_id', assignee_column = 'assignee_id', tenant_fk = 't' WHERE id = 'ID'\nforeign key: [^\n]*\ntrigger: CREATE TRIGGER intrex_auth_columns [^\n]*columns_guard\('thing', 'ID'\)(\npolicy: DROP [^\n]*\npolicy: CREATE [^\n]*auth.scope_letter\('thing', '(read|create|update|delete)'\)[^\n]*){4}$$q$,
+	$q$^registration: UPDATE auth.protected_tables SET resource = 'thing', unit_column = 'unit_id', owner_column = 'owner_id', assignee_column = 'assignee_id', tenant_fk = 't' WHERE id = 'ID'\nforeign key: [^\n]*\ntrigger: CREATE TRIGGER intrex_auth_columns [^\n]*columns_guard\('thing', 'ID'\)(\npolicy: DROP [^\n]*\npolicy: CREATE [^\n]*auth.scope_ids\('thing', '(read|create|update|delete)', 'unit'\)[^\n]*){4}$$q$,
 	'a resource makes the policies anew');
 SELECT is(steps('protect(''t'')'), '', 'an argument left out keeps what is registered: resource and columns');
 SELECT is(warnings('protect(''t'')'), '', 'and there is nothing to warn of');
