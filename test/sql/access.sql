@@ -170,7 +170,7 @@ SELECT throws_ok($$SELECT * FROM auth.who_can(NULL, 'people.notes', people.id('1
 SELECT people.become('') \g /dev/null
 SELECT is((SELECT format('%s %s', target, key_column) FROM auth.resource_tables('notes')), 'people.notes id', 'resource_tables: table and key');
 SELECT is_empty($$SELECT * FROM auth.resource_tables('note')$$, 'of no resource: none');
-SELECT matches(auth.action_condition('people.notes', 'update'), $$^\(tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND \(\(SELECT auth.scope_id\('notes', 'read', 'tenant'\) IS NOT NULL\) OR .*\)\) AND \(tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND \(\(SELECT auth.scope_id\('notes', 'update', 'tenant'\) IS NOT NULL\) OR .*\)\)$$$, 'action_condition: tenant and scopes');
+SELECT matches(auth.action_condition('people.notes', 'update'), $$^\(tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND \(\(SELECT auth.scope_id\('notes', 'read', 'tenant'\) IS NOT NULL\) OR .*\)\) AND \(tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND \(\(SELECT auth.scope_id\('notes', 'update', 'tenant'\) IS NOT NULL\) OR .*\)\)$$, 'action_condition: tenant and scopes');
 SELECT matches(auth.action_condition('people.notes', NULL), $$ AND \(false\)$$, 'of no action: nothing');
 SELECT is(people.answer('wil', $$SELECT auth.assigned_ids()$$), format('{%s}', people.id('2')), 'assigned_ids: his');
 SELECT is(people.answer('max', $$SELECT auth.assigned_ids()$$), '{}', 'of who is assigned to nothing');
