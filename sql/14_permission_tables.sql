@@ -1,6 +1,6 @@
 -- roles, what they may do, and what there is to be allowed. Run once at install.
 --
--- Roles and permissions are rows: a preset (sql/69_presets.sql) brings a seed's, an
+-- Roles and permissions are rows: a preset (sql/74_presets.sql) brings a seed's, an
 -- administrator adds to them, a tenant has roles of its own on top.  C reads
 -- resources, roles and role_permissions by column number (src/rolecache.c).
 

@@ -21,7 +21,7 @@ CREATE OR REPLACE FUNCTION auth._demand_scopes(scopes text[]) RETURNS void
 	AS $$
 BEGIN
 	-- an array of NULLs is contained in nothing
-	IF NOT scopes <@ ARRAY['tenant', 'unit', 'assigned', 'own'] OR cardinality(scopes) = 0 THEN
+	IF NOT scopes <@ ARRAY['tenant', 'unit', 'assigned', 'own'] OR array_ndims(scopes) IS DISTINCT FROM 1 AND scopes IS NOT NULL THEN
 		PERFORM auth._fail('22023', 'scopes are not valid', 'They are some of tenant, unit, assigned and own; NULL: all of them.');
 	END IF;
 END
@@ -71,6 +71,22 @@ $$;
 COMMENT ON FUNCTION auth._demand_resource(text, text) IS 'raises 42704 unless the resource, and the action on it, are known';
 REVOKE ALL ON FUNCTION auth._demand_resource(text, text) FROM PUBLIC;
 
+-- Before its actions or scopes are changed: permissions being written are waited for
+-- (they share the row), and those that were written are seen, as a snapshot that is
+-- older than the wait would not.
+CREATE OR REPLACE FUNCTION auth._lock_resource(name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM auth._demand_read_committed();
+	PERFORM FROM auth.resources AS r WHERE r.name = _lock_resource.name FOR NO KEY UPDATE;
+	PERFORM auth._demand_resource(name);
+END
+$$;
+COMMENT ON FUNCTION auth._lock_resource(text) IS 'locks a resource against permissions being written on it; raises 42704 when it is not known, 55000 above READ COMMITTED';
+REVOKE ALL ON FUNCTION auth._lock_resource(text) FROM PUBLIC;
+
 -- What brings the policies of the tables of a resource up to date. They are made by
 -- auth.protect(), and until it is called again they let nothing through for a scope
 -- that was added.
@@ -92,7 +108,7 @@ CREATE OR REPLACE FUNCTION auth.resource_update(name text, actions text[]) RETUR
 DECLARE
 	used text;
 BEGIN
-	PERFORM auth._demand_resource(name);
+	PERFORM auth._lock_resource(name);
 	PERFORM auth._demand_actions(actions);
 	SELECT p.action INTO used FROM auth.role_permissions AS p
 		WHERE p.resource = name AND p.action <> ALL (actions) LIMIT 1;
@@ -116,10 +132,8 @@ CREATE OR REPLACE FUNCTION auth.resource_scopes_set(name text, scopes text[]) RE
 DECLARE
 	used text;
 BEGIN
-	PERFORM auth._demand_resource(name);
+	PERFORM auth._lock_resource(name);
 	PERFORM auth._demand_scopes(scopes);
-	-- nobody writes a permission meanwhile
-	LOCK TABLE auth.role_permissions IN SHARE ROW EXCLUSIVE MODE;
 	SELECT p.scope INTO used FROM auth.role_permissions AS p
 		WHERE p.resource = name AND p.scope <> ALL (scopes) LIMIT 1;
 	IF FOUND THEN
@@ -314,10 +328,9 @@ CREATE OR REPLACE FUNCTION auth._permission_write(role_id uuid, resource text, a
 DECLARE
 	scopes text[];
 BEGIN
+	-- until this commits, nobody takes the action or the scope away; auth._lock_resource()
+	SELECT r.scopes INTO scopes FROM auth.resources AS r WHERE r.name = resource FOR SHARE;
 	PERFORM auth._demand_resource(resource, coalesce(action, ''));
-	-- auth.resource_scopes_set() locks the table before it reads
-	LOCK TABLE auth.role_permissions IN ROW EXCLUSIVE MODE;
-	SELECT r.scopes INTO scopes FROM auth.resources AS r WHERE r.name = resource;
 	IF scope <> ALL (scopes) THEN
 		PERFORM auth._fail('22023', format('permissions on "%s" cannot have the scope "%s"', resource, scope),
 			format('They can have %s; auth.resource_scopes_set() changes that.', array_to_string(scopes, ', ')));

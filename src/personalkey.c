@@ -76,7 +76,8 @@ ValueAad(const pg_uuid_t *user, const text *context, size_t *length)
 	uint8	   *aad;
 
 	*length = UUID_LEN + VARSIZE_ANY_EXHDR(context);
-	aad = palloc(*length);
+	/* the longest text and an id are more than palloc() gives */
+	aad = palloc_extended(*length, MCXT_ALLOC_HUGE);
 	memcpy(aad, user->data, UUID_LEN);
 	memcpy(aad + UUID_LEN, VARDATA_ANY(context), VARSIZE_ANY_EXHDR(context));
 	return aad;

@@ -11,7 +11,7 @@ SET client_min_messages = error;
 
 BEGIN;
 \i :include
-SELECT plan(97);
+SELECT plan(98);
 
 SELECT * FROM auth.use_preset('chalvien') \g /dev/null
 SELECT people.add('boss', NULL, '', '{}', true) \g /dev/null
@@ -207,7 +207,7 @@ SELECT is(people.answer('ann', format('SELECT string_agg(id::text, '' '' ORDER B
 
 -- resources with some scopes only
 SELECT throws_ok(format('SELECT auth.resource_create(''bills'', scopes => %L)', scopes), '22023', 'scopes are not valid', 'scopes: ' || scopes)
-	FROM unnest(ARRAY['{}', '{tenant,team}', '{NULL}', '{platform}']) AS scopes;
+	FROM unnest(ARRAY['{}', '{tenant,team}', '{NULL}', '{platform}', '{{own},{tenant}}']) AS scopes;
 SELECT auth.resource_create('bills', scopes => '{tenant}') \g /dev/null
 CREATE TABLE shop.bills (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), tenant_id uuid, unit_id uuid, user_id uuid);
 GRANT SELECT ON shop.bills TO authenticated;
