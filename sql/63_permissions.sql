@@ -87,15 +87,26 @@ COMMENT ON FUNCTION auth.assigned_ids() IS 'what the caller is assigned to in hi
 REVOKE ALL ON FUNCTION auth.assigned_ids() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.assigned_ids() TO anon, authenticated, auth_admin;
 
+-- As src/permission.c looks at them: the first holds, if its conditions do.
+CREATE OR REPLACE FUNCTION auth._caller_permissions(resource text, action text)
+	RETURNS TABLE (granted_action text, scope text, conditions text[], message text)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN QUERY SELECT p.* FROM auth.deciding_permissions(
+		CASE WHEN auth.tenant_id() IS NULL THEN auth._role_of_kind('user') ELSE auth.tenant_role() END, auth.tenant_id(), resource, action) AS p;
+END
+$$;
+COMMENT ON FUNCTION auth._caller_permissions(text, text) IS 'the permissions of the caller''s role that decide about an action, as auth.deciding_permissions() has them';
+REVOKE ALL ON FUNCTION auth._caller_permissions(text, text) FROM PUBLIC;
+
 -- What the caller is told who may not; rows that deny have a message of their own.
 CREATE OR REPLACE FUNCTION auth._refusal_message(resource text, action text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	RETURN coalesce(
-		(SELECT p.message
-			FROM auth.roles AS r JOIN auth.role_permissions AS p ON p.role_id = r.id
-			WHERE r.name = auth.tenant_role() AND r.kind = 'member' AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
-				AND p.resource = _refusal_message.resource AND p.action = _refusal_message.action),
+		(SELECT p.message FROM auth._caller_permissions(_refusal_message.resource, _refusal_message.action) AS p LIMIT 1),
 		(SELECT s.message FROM auth.resources AS s WHERE s.name = _refusal_message.resource),
 		'Insufficient permissions');
 COMMENT ON FUNCTION auth._refusal_message(text, text) IS 'what the caller is told who may not do this';

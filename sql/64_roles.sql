@@ -305,17 +305,23 @@ GRANT EXECUTE ON FUNCTION auth.role_delete(text, uuid) TO auth_admin;
 
 -- Permissions ------------------------------------------------------------------
 
+-- Of a purpose or feature that is not there, whoever asks the permission would hear.
 CREATE OR REPLACE FUNCTION auth._demand_condition(condition text) RETURNS void
-	LANGUAGE plpgsql STABLE
-	SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
 	IF condition IS NULL OR condition COLLATE "C" !~ '^(aal2|consent:[A-Za-z][A-Za-z0-9_]{0,62}|feature:[A-Za-z][A-Za-z0-9_]{0,62})$' THEN
 		PERFORM auth._fail('22023', 'condition is not valid', 'It is aal2, consent:PURPOSE or feature:NAME.');
+	ELSIF condition LIKE 'consent:%' THEN
+		PERFORM FROM auth.consent_purposes AS p WHERE p.name = substr(condition, 9) FOR KEY SHARE;
+		PERFORM auth._demand_purpose(substr(condition, 9));
+	ELSIF condition LIKE 'feature:%' THEN
+		PERFORM auth._demand_feature(substr(condition, 9));
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._demand_condition(text) IS 'raises 22023 unless a permission can have this condition';
+COMMENT ON FUNCTION auth._demand_condition(text) IS 'raises 22023 unless a permission can have this condition, or its purpose is not known, 42704 unless its feature is; both locked against deletion';
 REVOKE ALL ON FUNCTION auth._demand_condition(text) FROM PUBLIC;
 
 -- The one place that writes a permission.
@@ -352,6 +358,26 @@ END
 $$;
 COMMENT ON FUNCTION auth._permission_write(uuid, text, text, text, text[], text[], text) IS 'writes a permission or a denial';
 REVOKE ALL ON FUNCTION auth._permission_write(uuid, text, text, text, text[], text[], text) FROM PUBLIC;
+
+-- Before a purpose or feature goes.
+CREATE OR REPLACE FUNCTION auth._demand_no_condition(condition text) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	permission record;
+BEGIN
+	SELECT r.name AS role, p.resource, p.action INTO permission FROM auth.role_permissions AS p JOIN auth.roles AS r ON r.id = p.role_id
+		WHERE condition = ANY (p.conditions) ORDER BY r.name, p.resource, p.action LIMIT 1;
+	IF FOUND THEN
+		PERFORM auth._fail('23503', 'a permission requires it',
+			format('The permission of role "%s" to "%s" on "%s" does; auth.permission_set() or auth.permission_remove() changes that.',
+				permission.role, permission.action, permission.resource));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._demand_no_condition(text) IS 'raises 23503 when a permission has this condition';
+REVOKE ALL ON FUNCTION auth._demand_no_condition(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.permission_set(role text, resource text, action text, scope text, conditions text[] DEFAULT '{}',
 		columns text[] DEFAULT NULL, message text DEFAULT NULL, tenant_id uuid DEFAULT NULL) RETURNS void

@@ -209,6 +209,8 @@ CREATE OR REPLACE FUNCTION auth.feature_delete(name text) RETURNS void
 DECLARE
 	feature auth.features := auth._demand_feature(name);
 BEGIN
+	PERFORM FROM auth.features AS f WHERE f.name = feature.name FOR UPDATE;
+	PERFORM auth._demand_no_condition('feature:' || feature.name);
 	PERFORM auth._audit_admin('feature_delete', details => jsonb_build_object('feature', feature.name));
 	DELETE FROM auth.features AS f WHERE f.name = feature.name;
 -- from 18 on a RESTRICT is the second
@@ -216,7 +218,7 @@ EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 	PERFORM auth._fail('23503', 'this feature has been used', 'auth.plan_feature_unset() takes it out of a plan.');
 END
 $$;
-COMMENT ON FUNCTION auth.feature_delete(text) IS 'deletes a feature, unless its use was counted, and takes it out of every plan; guards that ask for it raise from then on';
+COMMENT ON FUNCTION auth.feature_delete(text) IS 'deletes a feature, unless its use was counted or a permission requires it, and takes it out of every plan; guards that ask for it raise from then on';
 REVOKE ALL ON FUNCTION auth.feature_delete(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.feature_delete(text) TO auth_admin;
 

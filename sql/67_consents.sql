@@ -101,12 +101,14 @@ BEGIN
 	IF consent_purpose_remove.name NOT IN ('data_processing', 'ai_interaction', 'data_retention')
 		AND EXISTS (SELECT FROM auth.consents AS c WHERE c.purpose = consent_purpose_remove.name) THEN
 		PERFORM auth._fail('23503', 'there are consents to this purpose', 'They are kept as a record, and so is the purpose.');
+	ELSIF consent_purpose_remove.name NOT IN ('data_processing', 'ai_interaction', 'data_retention') THEN
+		PERFORM auth._demand_no_condition('consent:' || consent_purpose_remove.name);
 	END IF;
 	PERFORM auth._audit_admin('consent_purpose_remove', details => jsonb_build_object('purpose', consent_purpose_remove.name));
 	DELETE FROM auth.consent_purposes AS p WHERE p.name = consent_purpose_remove.name;
 END
 $$;
-COMMENT ON FUNCTION auth.consent_purpose_remove(text) IS 'removes a purpose to which nobody has ever consented';
+COMMENT ON FUNCTION auth.consent_purpose_remove(text) IS 'removes a purpose to which nobody has ever consented, and that no permission requires';
 REVOKE ALL ON FUNCTION auth.consent_purpose_remove(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.consent_purpose_remove(text) TO auth_admin;
 

@@ -84,6 +84,8 @@ CREATE OR REPLACE FUNCTION auth.record_permission_check(action text, resource te
 DECLARE
 	granted boolean := coalesce(auth.can(resource, action) AND row_allowed, false);
 	reason text;
+	scope text;
+	requires jsonb;
 	conditions jsonb;
 	details jsonb;
 	state text;
@@ -105,11 +107,11 @@ BEGIN
 	IF NOT granted AND reason IS NULL THEN
 		reason := auth._refusal_message(resource, action);
 	END IF;
-	SELECT jsonb_strip_nulls(jsonb_build_object('scope', auth.scope(resource, action), 'requires', (
-			SELECT to_jsonb(p.conditions) FROM auth.roles AS r JOIN auth.role_permissions AS p ON p.role_id = r.id
-			WHERE r.name = auth.tenant_role() AND r.kind = 'member' AND (r.tenant_id IS NULL OR r.tenant_id = auth.tenant_id())
-				AND p.resource = resource AND p.action = action AND p.conditions <> '{}')))
-		INTO conditions;
+	scope := auth.scope(resource, action);
+	-- what the permission demands that counts, or the widest of those that do not
+	SELECT to_jsonb(p.conditions) INTO requires FROM auth._caller_permissions(resource, action) AS p
+		WHERE scope IS NULL OR (p.scope = scope AND auth._conditions_hold(p.conditions)) LIMIT 1;
+	conditions := jsonb_strip_nulls(jsonb_build_object('scope', scope, 'requires', nullif(requires, '[]')));
 	details := jsonb_strip_nulls(jsonb_build_object('granted', granted, 'reason', reason, 'record', record_id,
 		'session', session_id, 'metadata', metadata));
 	PERFORM auth._audit('permission_check', CASE WHEN granted THEN 'success' ELSE 'refused' END, NULL, auth.uid(), auth.tenant_id(),
@@ -157,31 +159,45 @@ CREATE OR REPLACE FUNCTION auth.user_roles(user_id uuid)
 		WHERE u.id = user_roles.user_id AND NOT u.is_super_admin
 	)
 	SELECT h.role, h.kind, h.rank, h.tenant_id, h.unit_ids,
-		ARRAY(SELECT p.resource || ':' || p.action FROM auth.role_permissions AS p
-			WHERE p.role_id = h.id AND p.scope IS NOT NULL ORDER BY 1),
-		ARRAY(SELECT DISTINCT p.scope FROM auth.role_permissions AS p
-			WHERE p.role_id = h.id AND p.scope IS NOT NULL ORDER BY 1)
+		-- what others imply, too, and not what is denied
+		ARRAY(SELECT r.name || ':' || a.action FROM auth.resources AS r, unnest(r.actions) AS a (action)
+			WHERE h.kind = 'platform'
+				OR (SELECT d.scope IS NOT NULL FROM auth.deciding_permissions(h.role, h.tenant_id, r.name, a.action) AS d LIMIT 1)
+			ORDER BY 1),
+		CASE h.kind WHEN 'platform' THEN ARRAY['platform'] ELSE
+			ARRAY(SELECT DISTINCT p.scope FROM auth.role_permissions AS p
+				WHERE p.role_id = h.id AND p.scope IS NOT NULL ORDER BY 1) END
 	FROM held AS h
 	ORDER BY h.kind, h.tenant_id
 $$;
-COMMENT ON FUNCTION auth.user_roles(uuid) IS 'the roles of a user, with what each allows';
+COMMENT ON FUNCTION auth.user_roles(uuid) IS 'the roles of a user, with what each allows, whether or not its conditions hold';
 REVOKE ALL ON FUNCTION auth.user_roles(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_roles(uuid) TO auth_admin;
 
+-- The role of users without a tenant is none in a tenant.
 CREATE OR REPLACE FUNCTION auth.user_permissions(user_id uuid, tenant_id uuid DEFAULT NULL) RETURNS jsonb
-	LANGUAGE sql STABLE
+	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT jsonb_build_object(
-		'roles', coalesce(jsonb_agg(to_jsonb(r)), '[]'),
-		'effectivePermissions', (
-			SELECT coalesce(jsonb_agg(DISTINCT p ORDER BY p), '[]')
-			FROM auth.user_roles(user_permissions.user_id) AS s, unnest(s.permissions) AS p
-			WHERE user_permissions.tenant_id IS NULL OR s.tenant_id IS NULL OR s.tenant_id = user_permissions.tenant_id))
-	FROM auth.user_roles(user_permissions.user_id) AS r
-	WHERE user_permissions.tenant_id IS NULL OR r.tenant_id IS NULL OR r.tenant_id = user_permissions.tenant_id
+BEGIN
+	RETURN (
+		WITH counted AS (
+			SELECT * FROM auth.user_roles(user_permissions.user_id) AS s
+			WHERE user_permissions.tenant_id IS NULL OR s.tenant_id = user_permissions.tenant_id OR s.kind = 'platform'
+		), effective AS (
+			SELECT DISTINCT p.permission COLLATE "C" AS permission
+			FROM counted AS c CROSS JOIN LATERAL unnest(c.permissions) AS p (permission)
+			WHERE auth.user_obstacle(user_permissions.user_id) IS NULL
+				AND (c.kind = 'platform' OR EXISTS (
+					SELECT FROM auth.decided_permission(user_permissions.user_id, c.role, c.tenant_id,
+						split_part(p.permission, ':', 1), split_part(p.permission, ':', 2), 'aal2')))
+		)
+		SELECT jsonb_build_object(
+			'roles', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM counted AS c),
+			'effectivePermissions', (SELECT coalesce(jsonb_agg(e.permission ORDER BY e.permission), '[]') FROM effective AS e)));
+END
 $$;
-COMMENT ON FUNCTION auth.user_permissions(uuid, uuid) IS 'roles and effective permissions of a user: {roles, effectivePermissions}';
+COMMENT ON FUNCTION auth.user_permissions(uuid, uuid) IS 'roles of a user, in all tenants or in one, and what he may do now with a second factor, as resource:action, without what a missing consent or feature or a ban keeps from him: {roles, effectivePermissions}';
 REVOKE ALL ON FUNCTION auth.user_permissions(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_permissions(uuid, uuid) TO auth_admin;
 
@@ -225,7 +241,8 @@ CREATE OR REPLACE FUNCTION auth.deciding_permissions(role text, tenant_id uuid, 
 			OR (p.action = 'admin' AND p.scope IS NOT NULL)
 			OR (p.action = 'write' AND deciding_permissions.action IN ('create', 'update')))
 	-- a denial first, then the widest
-	ORDER BY p.scope IS NOT NULL, array_position(ARRAY['platform', 'tenant', 'unit', 'assigned', 'own'], p.scope)
+	ORDER BY p.scope IS NOT NULL, array_position(ARRAY['platform', 'tenant', 'unit', 'assigned', 'own'], p.scope),
+		p.action <> deciding_permissions.action, p.action
 $$;
 COMMENT ON FUNCTION auth.deciding_permissions(text, uuid, text, text) IS 'the permissions of a role that decide about an action, the first of which holds';
 REVOKE ALL ON FUNCTION auth.deciding_permissions(text, uuid, text, text) FROM PUBLIC;

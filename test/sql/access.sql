@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(110);
+SELECT plan(130);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -95,6 +95,39 @@ SELECT is(auth.user_permissions(people.id('max')) -> 'effectivePermissions', '["
 SELECT is(auth.user_permissions(people.id('max')) #> '{roles,0,role}', '"manager"', 'with the roles');
 SELECT is(auth.user_permissions(people.id('nobody')), '{"roles": [], "effectivePermissions": []}', 'of nobody');
 SELECT is(auth.user_permissions(people.id('max'), people.id('south')), '{"roles": [], "effectivePermissions": []}', 'in another tenant');
+SELECT is((SELECT format('%s %s', permissions, scopes) FROM auth.user_roles(people.id('sue'))), '{notes:admin,notes:create,notes:delete,notes:read,notes:update} {platform}', 'a platform administrator may do everything');
+SELECT is(auth.user_permissions(people.id('sue'), people.id('north')) -> 'effectivePermissions', '["notes:admin", "notes:create", "notes:delete", "notes:read", "notes:update"]', 'in every tenant');
+SELECT is(auth.user_permissions(people.id('bea')) -> 'effectivePermissions', '["notes:admin", "notes:create", "notes:delete", "notes:read", "notes:update"]', 'what others imply is effective');
+SELECT is(auth.user_permissions(people.id('ann')) -> 'effectivePermissions', '["notes:read"]', 'and what a second factor gives');
+-- a denial of a wider action, and conditions, are found by the narrower one
+SELECT auth.resource_create('scans', ARRAY['read', 'create', 'update', 'write', 'admin']) \g /dev/null
+SELECT auth.permission_set('clerk', 'scans', 'admin', 'tenant'), auth.permission_deny('clerk', 'scans', 'write', 'No scans from you') \g /dev/null
+SELECT auth.permission_set('author', 'scans', 'write', 'own', ARRAY['consent:ai_interaction', 'aal2']) \g /dev/null
+SELECT is(auth.user_permissions(people.id('cid')) -> 'effectivePermissions', '["scans:admin", "scans:read"]', 'what is denied is not effective');
+SELECT is(people.answer('cid', format('SELECT auth.require_permission(''scans'', %L)', action)), '42501 No scans from you', 'he is told so: ' || action) FROM unnest(ARRAY['write', 'create', 'update']) AS action;
+SELECT is(pg_temp.check('cid', $$'create', 'scans'$$) - 'auditLog', '{"granted": false, "reason": "No scans from you", "conditions": {}}', 'and by check_permission');
+SELECT is((SELECT permissions FROM auth.user_roles(people.id('ann'))), '{notes:read,scans:create,scans:update,scans:write}', 'user_roles: whether or not conditions hold');
+SELECT is(auth.user_permissions(people.id('ann')) -> 'effectivePermissions', '["notes:read"]', 'user_permissions: those that do');
+SELECT is(pg_temp.check('ann', $$'create', 'scans'$$, 'aal2') -> 'conditions', '{"requires": ["consent:ai_interaction", "aal2"]}', 'what is missing is named');
+INSERT INTO auth.consents (user_id, purpose, granted, by_role) VALUES (people.id('ann'), 'ai_interaction', true, 'test');
+SELECT is(pg_temp.check('ann', $$'create', 'scans'$$, 'aal2') - 'auditLog', '{"granted": true, "reason": null, "conditions": {"scope": "own", "requires": ["consent:ai_interaction", "aal2"]}}', 'and what it was granted with');
+SELECT auth.permission_set('author', 'scans', 'create', 'tenant') \g /dev/null
+SELECT is(pg_temp.check('ann', $$'create', 'scans'$$, 'aal2') -> 'conditions', '{"scope": "tenant"}', 'nothing, where a wider permission counts');
+SELECT is(auth.user_permissions(people.id('ann')) -> 'effectivePermissions', '["notes:read", "scans:create", "scans:update", "scans:write"]', 'a consent makes it effective');
+UPDATE auth.users SET banned_until = 'infinity' WHERE id = people.id('ann');
+SELECT is(auth.user_permissions(people.id('ann')) -> 'effectivePermissions', '[]', 'a ban leaves none');
+UPDATE auth.users SET banned_until = NULL WHERE id = people.id('ann');
+-- of who is in no tenant
+INSERT INTO auth.roles (name, kind, rank) VALUES ('guest', 'user', 1);
+SELECT auth.permission_deny('guest', 'scans', 'write', 'Guests scan nothing'), auth.permission_set('guest', 'scans', 'read', 'own') \g /dev/null
+SELECT is(people.answer('out', $$SELECT auth.require_permission('scans', 'create')$$), '42501 Guests scan nothing', 'a denial of users without a tenant');
+SELECT is(auth.user_permissions(people.id('out')) -> 'effectivePermissions', '["scans:read"]', 'what they may');
+SELECT is(auth.user_permissions(people.id('cid'), people.id('north')) #>> '{roles,0,role}', 'clerk', 'is nothing to a member');
+SELECT is(jsonb_array_length(auth.user_permissions(people.id('cid'), people.id('north')) -> 'roles'), 1, 'in his tenant');
+DELETE FROM auth.roles WHERE name = 'guest';
+SELECT people.become('') \g /dev/null
+SELECT auth.resource_delete('scans') \g /dev/null
+DELETE FROM auth.consents WHERE user_id = people.id('ann');
 
 -- explain_access
 SELECT people.become('') \g /dev/null

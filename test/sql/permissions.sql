@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(136);
+SELECT plan(142);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'publish']) \g /dev/null
 SELECT auth.resource_create('papers', ARRAY['read', 'write', 'delete', 'admin']) \g /dev/null
@@ -85,6 +85,14 @@ SELECT auth.permission_set('odd', 'papers', 'read', 'own') \g /dev/null
 SELECT is(pg_temp.odd('read'), 'own', 'what needs none is left');
 SELECT is(people.answer('odd', $$SELECT auth.scope('papers', 'read')$$, 'aal2'), 'tenant', 'and is widened by one that holds');
 SELECT throws_ok($$SELECT auth.permission_set('odd', 'papers', 'read', 'own', ARRAY['full moon'])$$, '22023', 'condition is not valid', 'a condition that is none');
+SELECT throws_ok($$SELECT auth.permission_set('odd', 'papers', 'read', 'own', ARRAY['consent:ai_interacton'])$$, '22023', 'unknown purpose of a consent', 'a purpose that is a typing error');
+SELECT throws_ok($$SELECT auth.permission_set('odd', 'papers', 'read', 'own', ARRAY['feature:moon'])$$, '42704', 'unknown feature', 'a feature that is one');
+SELECT auth.feature_create('moon'), auth.consent_purpose_set('moonlight'), auth.permission_set('odd', 'papers', 'read', 'own', ARRAY['feature:moon', 'consent:moonlight']) \g /dev/null
+SELECT throws_ok($$SELECT auth.feature_delete('moon')$$, '23503', 'a permission requires it', 'a feature stays while a permission requires it');
+SELECT throws_ok($$SELECT auth.consent_purpose_remove('moonlight')$$, '23503', 'a permission requires it', 'and so does a purpose');
+SELECT is(pg_temp.odd('read'), 'none', 'both missing');
+SELECT auth.permission_set('odd', 'papers', 'read', 'own') \g /dev/null
+SELECT lives_ok($$SELECT auth.feature_delete('moon'), auth.consent_purpose_remove('moonlight')$$, 'when none does any more they go');
 
 -- ranks
 SELECT is(people.answer(who, format('SELECT auth.has_rank(%L)', role)), has, format('%s has the rank of %s: %s', who, role, has))
