@@ -212,10 +212,12 @@ BEGIN
 	PERFORM FROM auth.features AS f WHERE f.name = feature.name FOR UPDATE;
 	PERFORM auth._demand_no_condition('feature:' || feature.name);
 	PERFORM auth._audit_admin('feature_delete', details => jsonb_build_object('feature', feature.name));
-	DELETE FROM auth.features AS f WHERE f.name = feature.name;
--- from 18 on a RESTRICT is the second
-EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
-	PERFORM auth._fail('23503', 'this feature has been used', 'auth.plan_feature_unset() takes it out of a plan.');
+	BEGIN
+		DELETE FROM auth.features AS f WHERE f.name = feature.name;
+	-- from 18 on a RESTRICT is the second
+	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
+		PERFORM auth._fail('23503', 'this feature has been used', 'auth.plan_feature_unset() takes it out of a plan.');
+	END;
 END
 $$;
 COMMENT ON FUNCTION auth.feature_delete(text) IS 'deletes a feature, unless its use was counted or a permission requires it, and takes it out of every plan; guards that ask for it raise from then on';
