@@ -177,7 +177,7 @@ BEGIN
 		UNION ALL
 		SELECT 'resource ' || r.name FROM auth.resources AS r JOIN auth._preset_resources(preset) AS p ON p.name = r.name) AS t (name);
 	IF taken IS NOT NULL THEN
-		PERFORM auth._fail('42710', format('these exist already: %s', taken), 'Delete them first, or use other names.');
+		PERFORM auth._fail('42710', format('these exist already: %s', taken), 'auth.role_delete() and auth.resource_delete() delete them; or use a database of its own.');
 	END IF;
 
 	INSERT INTO auth.presets (name) VALUES (preset);
@@ -212,12 +212,22 @@ BEGIN
 			RETURN NEXT;
 		END IF;
 	END LOOP;
+	-- what was a name of its own until now gives nothing where names are roles
+	FOR one IN SELECT m.role, count(*) AS members FROM auth.memberships AS m
+		WHERE NOT auth._role_known(m.tenant_id, m.role) GROUP BY m.role ORDER BY m.role
+	LOOP
+		object := 'members';
+		statement := format('-- %s have the role %s, which is none of members: they may do nothing until auth.member_update() gives them another', one.members, one.role);
+		RETURN NEXT;
+	END LOOP;
 	FOR one IN SELECT * FROM auth._preset_settings(preset) LOOP
 		object := 'setting';
 		statement := format('ALTER DATABASE %I SET %s = %L', current_database(), one.name, one.value);
 		EXECUTE statement;
 		RETURN NEXT;
 	END LOOP;
+	statement := '-- settings hold in new connections';
+	RETURN NEXT;
 	PERFORM auth._audit_admin('preset_used', NULL, NULL, jsonb_build_object('preset', preset));
 END
 $$;

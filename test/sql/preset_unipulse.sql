@@ -12,8 +12,18 @@ SET client_min_messages = warning;
 BEGIN;
 \i :include
 \i :include_matrix
-SELECT plan(266);
+SELECT plan(268);
 
+-- names of before: the owner's goes over, others are none any more
+SAVEPOINT before;
+SELECT people.add('first', 'owner', 'west'), people.add('second', 'editor', 'west'), people.add('third', 'editor', 'west'), people.add('fourth', 'VIEWER', 'west') \g /dev/null
+CREATE TEMPORARY TABLE said AS SELECT * FROM auth.use_preset('unipulse');
+SELECT results_eq($$SELECT statement FROM said WHERE object = 'members'$$, $$VALUES ('the owners of tenants have the role OWNER'),
+	('-- 2 have the role editor, which is none of members: they may do nothing until auth.member_update() gives them another')$$, 'members of before, and those who have nothing now');
+ROLLBACK TO before;
+SELECT auth.role_create('VIEWER', 5), auth.resource_create('content') \g /dev/null
+SELECT throws_ok($$SELECT * FROM auth.use_preset('unipulse')$$, '42710', 'these exist already: resource content, role VIEWER', 'names that are taken are an error');
+SELECT auth.role_delete('VIEWER'), auth.resource_delete('content') \g /dev/null
 SELECT isnt_empty($$SELECT * FROM auth.use_preset('unipulse')$$, 'the preset is loaded');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
 	$$VALUES ('intrex_auth.access_token_lifetime=15min'), ('intrex_auth.refresh_token_lifetime=7d'), ('intrex_auth.token_delivery=cookie')$$, 'its lifetimes, and the refresh token in a cookie');
