@@ -259,6 +259,11 @@ BEGIN
 			PERFORM auth._fail('22023', 'the role that owns tenants must rank as high as any', format('"%s" ranks higher, and owners could not change who has it.', owning));
 		END IF;
 		LOCK TABLE auth.memberships IN SHARE ROW EXCLUSIVE MODE;
+	ELSE
+		SELECT r.name INTO owning FROM auth.roles AS r WHERE r.is_owner AND r.rank < role_create.rank;
+		IF FOUND THEN
+			PERFORM auth._fail('22023', 'no role ranks above the one that owns tenants', format('"%s" ranks lower, and owners could not change who has the new role.', owning));
+		END IF;
 	END IF;
 	PERFORM auth._audit_admin('role_create', NULL, tenant_id, jsonb_build_object('role', name, 'rank', rank)
 		|| CASE WHEN is_owner THEN '{"is_owner": true}'::jsonb ELSE '{}' END);

@@ -175,6 +175,9 @@ BEGIN
 		SELECT 'role ' || r.name || ', which owns tenants' FROM auth.roles AS r JOIN auth._preset_roles(preset) AS p ON p.is_owner AND p.name <> r.name
 			WHERE r.is_owner
 		UNION ALL
+		SELECT 'role ' || r.name || ', which ranks above ' || p.name FROM auth.roles AS r JOIN auth._preset_roles(preset) AS p ON p.is_owner AND r.rank > p.rank
+			WHERE r.kind = 'member' AND NOT r.is_owner
+		UNION ALL
 		SELECT 'resource ' || r.name FROM auth.resources AS r JOIN auth._preset_resources(preset) AS p ON p.name = r.name) AS t (name);
 	IF taken IS NOT NULL THEN
 		PERFORM auth._fail('42710', format('these exist already: %s', taken), 'auth.role_delete() and auth.resource_delete() delete them; or use a database of its own.');

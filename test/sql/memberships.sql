@@ -309,7 +309,7 @@ ROLLBACK;
 
 -- A role of one's own that owns tenants
 BEGIN;
-SELECT plan(22);
+SELECT plan(26);
 \i :include
 SELECT people.add('olga', 'owner') \g /dev/null
 SELECT people.add('otto', 'Owner', 'south') \g /dev/null
@@ -334,8 +334,17 @@ SET CONSTRAINTS ALL IMMEDIATE;
 SELECT is((SELECT count(*)::int FROM auth.tenants AS t WHERE NOT auth._has_owner(t.id, NULL)), 0, 'no tenant is without');
 SET CONSTRAINTS ALL DEFERRED;
 SELECT is((SELECT concat_ws(' ', event, details - 'as_role' - 'by_role') FROM auth.audit_log ORDER BY id DESC LIMIT 1), 'role_create {"rank": 50, "role": "chief", "is_owner": true}', 'in the trail');
+SELECT throws_ok('SELECT auth.role_create(''boss'', 51)', '22023', 'no role ranks above the one that owns tenants', 'a role above the owners''');
+SELECT throws_ok(format('SELECT auth.role_create(''boss'', 51, %L)', people.id('south')), '22023', 'no role ranks above the one that owns tenants', 'in one tenant');
+SELECT lives_ok(format('SELECT auth.role_create(''peer'', 50, %L)', people.id('south')), 'one as high');
 SELECT throws_ok('SELECT auth.role_create(''boss'', 100, is_owner => true)', '23505', 'there is a role that owns tenants already', 'a second one');
 SELECT throws_ok('SELECT * FROM auth.use_preset(''neonpro'')', '42710', 'these exist already: role chief, which owns tenants', 'nor by a preset that has one');
+SAVEPOINT chief;
+UPDATE auth.memberships SET role = 'worker' WHERE role = 'chief';
+UPDATE auth.roles SET is_owner = false WHERE is_owner;
+UPDATE auth.roles SET rank = 70 WHERE name = 'peer';
+SELECT throws_ok('SELECT * FROM auth.use_preset(''neonpro'')', '42710', 'these exist already: role peer, which ranks above clinic_admin', 'nor by a preset whose owners would rank lower');
+ROLLBACK TO chief;
 SELECT isnt_empty('SELECT * FROM auth.use_preset(''chalvien'')', 'one that has none');
 SELECT is(people.answer('olga', format('SELECT auth_api.member_role(%L, ''chief'') ->> ''role''', people.id('adam'))), 'chief', 'a chief makes a chief');
 SELECT is(people.answer('olga', format('SELECT auth_api.member_role(%L, ''worker'') ->> ''role''', people.id('adam'))), 'worker', 'and unmakes one');

@@ -10,11 +10,9 @@ SET client_min_messages = warning;
 \set include :abs_srcdir '/include/people.psql'
 \set include_routes :abs_srcdir '/include/routes.psql'
 
--- Each part is rolled back, and with it what pgTAP counts: there is no finish().
-SELECT plan(143);
-
 -- neonpro ----------------------------------------------------------------------
 BEGIN;
+SELECT plan(63);
 \i :include
 \i :include_routes
 SELECT count(*) AS ignored FROM auth.use_preset('neonpro') \gset
@@ -70,10 +68,12 @@ SELECT people.route(route, call, 'admin clinic_admin clinic_manager professional
 -- what an agent does with a patient's data needs his consent, and stays his own
 INSERT INTO auth.consents (user_id, purpose, granted, by_role) SELECT people.id(who), 'ai_interaction', true, 'test' FROM unnest(ARRAY['patient', 'neighbor']) AS who;
 SELECT people.route('POST /api/agent-sessions with consent', 'people.post_agent_session(people.id(''north''), people.id(''patient''))', 'patient neighbor staff', '200 403* 403');
+SELECT * FROM finish();
 ROLLBACK;
 
 -- UniPulse -----------------------------------------------------------------------
 BEGIN;
+SELECT plan(64);
 \i :include
 \i :include_routes
 SELECT count(*) AS ignored FROM auth.use_preset('unipulse') \gset
@@ -133,10 +133,12 @@ SELECT people.route(route || ', the month used up', call, 'owner admin editor vi
 SELECT auth.subscription_set(people.id('north'), 'free') \g /dev/null
 SELECT people.route(route || ', a plan without', call, 'owner admin editor viewer client nobody', statuses) FROM (VALUES
 	('GET /ai/suggestions', 'people.ai_suggestions()', '403 403 403 403 403 401'), ('POST /ai/caption/generate', 'people.ai_caption()', '402 402 402 403 403 401')) AS v (route, call, statuses);
+SELECT * FROM finish();
 ROLLBACK;
 
 -- chalvien -----------------------------------------------------------------------
 BEGIN;
+SELECT plan(16);
 \i :include
 \i :include_routes
 SELECT count(*) AS ignored FROM auth.use_preset('chalvien') \gset
@@ -159,4 +161,5 @@ SELECT people.route(route, call, 'admin user other nobody', statuses) FROM (VALU
 	('requireRole("ADMIN")', 'people.get_orders(''ADMIN'', 1)', '200 403 403 401'),
 	('requireRole("USER")', 'people.get_orders(''USER'', 0)', '403 200 200 401')
 ) AS v (route, call, statuses);
+SELECT * FROM finish();
 ROLLBACK;
