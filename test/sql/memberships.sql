@@ -309,7 +309,7 @@ ROLLBACK;
 
 -- A role of one's own that owns tenants
 BEGIN;
-SELECT plan(26);
+SELECT plan(31);
 \i :include
 SELECT people.add('olga', 'owner') \g /dev/null
 SELECT people.add('otto', 'Owner', 'south') \g /dev/null
@@ -337,6 +337,11 @@ SELECT is((SELECT concat_ws(' ', event, details - 'as_role' - 'by_role') FROM au
 SELECT throws_ok('SELECT auth.role_create(''boss'', 51)', '22023', 'no role ranks above the one that owns tenants', 'a role above the owners''');
 SELECT throws_ok(format('SELECT auth.role_create(''boss'', 51, %L)', people.id('south')), '22023', 'no role ranks above the one that owns tenants', 'in one tenant');
 SELECT lives_ok(format('SELECT auth.role_create(''peer'', 50, %L)', people.id('south')), 'one as high');
+SELECT throws_ok(format('SELECT auth.role_update(''peer'', 51, tenant_id => %L)', people.id('south')), '22023', 'no role ranks above the one that owns tenants', 'nor by a change');
+SELECT throws_ok('SELECT auth.role_update(''chief'', 49)', '22023', 'the role that owns tenants must rank as high as any', 'of either');
+SELECT lives_ok(format('SELECT auth.role_update(''chief'', 60), auth.role_update(''peer'', 60, tenant_id => %L)', people.id('south')), 'both grow');
+SELECT lives_ok(format('SELECT auth.role_update(''peer'', 50, tenant_id => %L), auth.role_update(''chief'', 50)', people.id('south')), 'and shrink');
+SELECT is((SELECT string_agg(name || rank, ' ' ORDER BY name) FROM auth.roles WHERE rank = 50 AND name IN ('chief', 'peer')), 'chief50 peer50', 'as before');
 SELECT throws_ok('SELECT auth.role_create(''boss'', 100, is_owner => true)', '23505', 'there is a role that owns tenants already', 'a second one');
 SELECT throws_ok('SELECT * FROM auth.use_preset(''neonpro'')', '42710', 'these exist already: role chief, which owns tenants', 'nor by a preset that has one');
 SAVEPOINT chief;

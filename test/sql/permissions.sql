@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(142);
+SELECT plan(166);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'publish']) \g /dev/null
 SELECT auth.resource_create('papers', ARRAY['read', 'write', 'delete', 'admin']) \g /dev/null
@@ -120,6 +120,36 @@ SELECT throws_ok($$SELECT auth.role_create(NULL, 1)$$, '22023', 'role is not val
 SELECT throws_ok($$SELECT auth.role_create('auth_platform', 1)$$, '22023', 'role is not valid', 'a reserved one');
 SELECT throws_ok($$SELECT auth.role_create('x', -1)$$, '22023', 'rank must be from 0 to 1000', 'a negative rank');
 SELECT throws_ok($$SELECT auth.role_create('x', NULL)$$, '22023', 'rank must be from 0 to 1000', 'no rank');
+-- what a role is, changed
+SELECT lives_ok($$SELECT auth.role_update('helper', 36, ARRAY['worker', 'helper'], 'Helps', people.id('north'))$$, 'role_update');
+SELECT is((SELECT concat_ws(' ', rank, grants, description) FROM auth.roles WHERE name = 'helper'), '36 {worker,helper} Helps', 'changes what is said');
+SELECT is((SELECT concat_ws(' ', event, tenant_id = people.id('north'), details - ARRAY['as_role', 'by_role', 'by_user']) FROM auth.audit_log ORDER BY id DESC LIMIT 1),
+	'role_update t {"rank": 36, "role": "helper", "grants": ["worker", "helper"]}', 'is in the trail');
+SELECT lives_ok($$SELECT auth.role_update('helper', tenant_id => people.id('north'))$$, 'and nothing else');
+SELECT is((SELECT concat_ws(' ', rank, grants, description) FROM auth.roles WHERE name = 'helper'), '36 {worker,helper} Helps', 'as it was');
+SELECT is(auth._may_grant(people.id('north'), 'helper', role), may, 'a helper grants ' || role || ': ' || may)
+	FROM (VALUES ('worker', true), ('helper', true), ('odd', false), ('manager', false)) AS v (role, may);
+SELECT lives_ok($$SELECT auth.role_update('helper', 50, tenant_id => people.id('north'), grants_all => true)$$, 'grants_all');
+SELECT is(auth._may_grant(people.id('north'), 'helper', role), may, 'then ' || role || ': ' || may) FROM (VALUES ('manager', true), ('worker', true)) AS v (role, may);
+SELECT is(people.answer('hal', $$SELECT auth.has_rank('manager')$$), 'true', 'a new rank counts at once');
+SELECT throws_ok(statement, state, message, name) FROM (VALUES
+	('a rank too high', $$SELECT auth.role_update('boss', 1001)$$, '22023', 'rank must be from 0 to 1000'),
+	('a role that is not there', $$SELECT auth.role_update('bos', 10)$$, 'P0002', 'role not found'),
+	('no name', $$SELECT auth.role_update(NULL, 10)$$, 'P0002', 'role not found'),
+	('one of a tenant, of all', $$SELECT auth.role_update('helper', 10)$$, 'P0002', 'role not found'),
+	('these and all', $$SELECT auth.role_update('boss', grants => ARRAY['worker'], grants_all => true)$$, '22023', 'a role grants these or all'),
+	('grants that are a typing error', $$SELECT auth.role_update('boss', grants => ARRAY['worker', 'wroker'])$$, '42704', 'there is no role "wroker"'),
+	('in a new role', $$SELECT auth.role_create('x', 1, grants => ARRAY['wroker'])$$, '42704', 'there is no role "wroker"'),
+	('NULL among them', $$SELECT auth.role_create('x', 1, grants => ARRAY['worker', NULL])$$, '22023', 'grants are not valid'),
+	('what another tenant has', $$SELECT auth.role_create('x', 1, people.id('south'), ARRAY['helper'])$$, '42704', 'there is no role "helper"')
+	) AS v (name, statement, state, message);
+SELECT auth.role_create('temporary', 1), auth.role_update('boss', grants => ARRAY['temporary', 'helper']) \g /dev/null
+SELECT auth.role_delete('temporary') \g /dev/null
+SELECT is((SELECT grants FROM auth.roles WHERE name = 'boss'), ARRAY['helper'], 'who gets the name of a deleted role is not meant');
+SELECT auth.role_update('boss', grants_all => true), auth.role_update('helper', 35, tenant_id => people.id('north')) \g /dev/null
+SELECT set_config('role', 'authenticated', true) \g /dev/null
+SELECT throws_ok($$SELECT auth.role_update('boss', 1)$$, '42501', 'permission denied for function role_update', 'members may not');
+RESET ROLE;
 SELECT throws_ok($$SELECT auth.role_delete('helper', people.id('north'))$$, '23503', '1 members have this role', 'a role that somebody has');
 SELECT throws_ok($$SELECT auth.role_delete('helper')$$, 'P0002', 'role not found', 'a role of all that is not there');
 SELECT lives_ok($$SELECT auth.role_delete('nothing') FROM auth.member_remove(people.id('north'), people.id('nil'))$$, 'a role that nobody has any more');
