@@ -301,7 +301,8 @@ BEGIN
 				WHEN 'invitation_used' THEN 'The invitation has been accepted'
 				WHEN 'invitation_revoked' THEN 'The invitation has been revoked'
 				WHEN 'invitation_expired' THEN 'The invitation has expired'
-				WHEN 'invitation_void' THEN 'Who sent the invitation may not invite any more'
+				WHEN 'invitation_void' THEN CASE WHEN auth._role_known(invitation.tenant_id, invitation.role)
+					THEN 'Who sent the invitation may not invite any more' ELSE 'The role of the invitation is not there any more' END
 				ELSE 'Already a member of this tenant'
 			END, details);
 	END IF;

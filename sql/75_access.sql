@@ -161,8 +161,8 @@ CREATE OR REPLACE FUNCTION auth.user_roles(user_id uuid)
 	SELECT h.role, h.kind, h.rank, h.tenant_id, h.unit_ids,
 		-- what others imply, too, and not what is denied
 		ARRAY(SELECT r.name || ':' || a.action FROM auth.resources AS r, unnest(r.actions) AS a (action)
-			WHERE h.kind = 'platform'
-				OR (SELECT d.scope IS NOT NULL FROM auth.deciding_permissions(h.role, h.tenant_id, r.name, a.action) AS d LIMIT 1)
+			WHERE h.kind = 'platform' OR r.name IN (SELECT p.resource FROM auth.role_permissions AS p WHERE p.role_id = h.id)
+				AND (SELECT d.scope IS NOT NULL FROM auth.deciding_permissions(h.role, h.tenant_id, r.name, a.action) AS d LIMIT 1)
 			ORDER BY 1),
 		CASE h.kind WHEN 'platform' THEN ARRAY['platform'] ELSE
 			ARRAY(SELECT DISTINCT p.scope FROM auth.role_permissions AS p

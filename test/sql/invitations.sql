@@ -12,7 +12,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(140);
+SELECT plan(142);
 
 -- The answer of an endpoint to somebody; status and code of a refusal.
 CREATE FUNCTION pg_temp.ask(who text, query text) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -127,6 +127,16 @@ SELECT is(pg_temp.after('UPDATE auth.roles SET rank = 45 WHERE name = ''EDITOR''
 SELECT is(pg_temp.after('SELECT auth.permission_remove(''ADMIN'', ''members'', ''write'')', 'gus', :'gus'), '403 invitation_void', 'who invited may invite no more');
 SELECT is(pg_temp.after('SELECT auth.permission_deny(''ADMIN'', ''members'', ''write'')', 'gus', :'gus'), '403 invitation_void', 'nor when it is denied');
 SELECT is(pg_temp.after('DELETE FROM auth.memberships WHERE role = ''EDITOR''; SELECT auth.role_delete(''EDITOR'')', 'gus', :'gus'), '403 invitation_void', 'the role is none any more');
+CREATE FUNCTION pg_temp.told(statement text, who text, invitation jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RAISE EXCEPTION USING ERRCODE = 'PTAP0', MESSAGE = people.answer(who, format('SELECT auth_api.invite_accept(%L) #>> ''{error,message}''', invitation ->> 'token'));
+EXCEPTION WHEN SQLSTATE 'PTAP0' THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT is(pg_temp.told('UPDATE auth.roles SET rank = 45 WHERE name = ''EDITOR''', 'gus', :'gus'), 'Who sent the invitation may not invite any more', 'and told');
+SELECT is(pg_temp.told('DELETE FROM auth.memberships WHERE role = ''EDITOR''; SELECT auth.role_delete(''EDITOR'')', 'gus', :'gus'), 'The role of the invitation is not there any more', 'that it is the role');
 SELECT is(pg_temp.after(format('SELECT auth.member_add(%L, %L, ''CLIENT'')', people.id('team'), people.id('gus')), 'gus', :'gus'), '409 already_a_member', 'who was made a member meanwhile');
 SELECT is((SELECT count(*)::int FROM auth.invitation_answers), 0, 'nothing of this used it up');
 
