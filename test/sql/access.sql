@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(130);
+SELECT plan(133);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -60,6 +60,18 @@ SELECT is(pg_temp.definer_access(who, action), which, format('%s may %s %s, aske
 REVOKE SELECT ON people.notes FROM authenticated;
 SELECT is(pg_temp.access('bea'), '----', 'without the privilege to read it is no');
 GRANT SELECT ON people.notes TO authenticated;
+
+-- in policies: of a table that belongs to a row, and by mistake of the table itself
+CREATE TABLE people.remarks (note_id uuid);
+INSERT INTO people.remarks SELECT id FROM people.notes;
+ALTER TABLE people.remarks ENABLE ROW LEVEL SECURITY;
+CREATE POLICY note ON people.remarks USING (auth.can_access('notes', note_id));
+GRANT SELECT ON people.remarks TO authenticated;
+SELECT is(people.answer('max', 'SELECT count(*) FROM people.remarks'), '1', 'a remark belongs to a note that he reads');
+CREATE POLICY itself ON people.notes AS RESTRICTIVE USING (auth.can_access('notes', id));
+SELECT is(people.answer('max', 'SELECT count(*) FROM people.notes'), '42P17 infinite recursion by auth.can_access()', 'of itself it would never end');
+SELECT is(people.answer('max', 'SELECT count(*) FROM people.remarks'), '42P17 infinite recursion by auth.can_access()', 'nor asked from there');
+DROP POLICY itself ON people.notes;
 
 -- check_permission
 CREATE FUNCTION pg_temp.check(who text, arguments text, aal text DEFAULT 'aal1') RETURNS jsonb LANGUAGE sql AS $$
