@@ -1,5 +1,5 @@
 -- sql/66_plans.sql: plans, features and subscriptions: guards, what members see, administration.
--- Depends on 15_plan_tables.sql, 60_tenants.sql, 65_guards.sql.
+-- Depends on 15_plan_tables.sql, 60_tenants.sql, 65_guards.sql, and at run time on 67_role_permissions.sql.
 --
 -- Nothing is cached, and guards look at what is committed now (src/plan.c).
 -- Whatever is not known, or not granted, is no: a name that is not in
@@ -209,6 +209,8 @@ CREATE OR REPLACE FUNCTION auth.feature_delete(name text) RETURNS void
 DECLARE
 	feature auth.features := auth._demand_feature(name);
 BEGIN
+	-- permissions that require it, being written, are waited for and then seen
+	PERFORM auth._demand_read_committed();
 	PERFORM FROM auth.features AS f WHERE f.name = feature.name FOR UPDATE;
 	PERFORM auth._demand_no_condition('feature:' || feature.name);
 	PERFORM auth._audit_admin('feature_delete', details => jsonb_build_object('feature', feature.name));

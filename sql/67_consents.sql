@@ -1,5 +1,6 @@
 -- sql/67_consents.sql: consent to purposes: endpoints, the boolean form for policies, administration.
--- Depends on 16_consent_tables.sql, 20_context.sql, 40_response.sql, 45_audit.sql, 50_users.sql, 65_guards.sql.
+-- Depends on 16_consent_tables.sql, 20_context.sql, 40_response.sql, 45_audit.sql, 50_users.sql, 65_guards.sql,
+-- and at run time on 67_role_permissions.sql.
 --
 -- A consent and its withdrawal are two rows.  Whoever adds one holds the row of
 -- the user FOR NO KEY UPDATE from before its id is drawn until he commits: so of a

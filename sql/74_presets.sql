@@ -1,5 +1,5 @@
 -- sql/74_presets.sql: the roles and permissions of known systems in one call.
--- Depends on 64_roles.sql. Run by superusers: a preset changes settings of the database.
+-- Depends on 64_roles.sql, 67_role_permissions.sql. Run by superusers: a preset changes settings of the database.
 --
 -- A preset is rows that administrators may change afterwards; it is not consulted again.
 
