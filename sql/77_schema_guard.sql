@@ -113,7 +113,7 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 				MESSAGE = format('table %s would be open to %s', one.target, one.reached_by),
 				DETAIL = 'It is in an exposed schema and has no row level security.',
-				HINT = CASE WHEN can_be_protected THEN format('Call auth.protect(%L) before you grant privileges on it, or create it in another schema.', one.target)
+				HINT = CASE WHEN can_be_protected THEN format('Call auth.protect(%L) before you grant privileges on it; where default privileges do, create it in another schema, protect it and move it.', one.target)
 					ELSE 'It can have none: keep it in another schema, behind a view that chooses the rows.' END;
 		END IF;
 		RAISE WARNING USING ERRCODE = 'insufficient_privilege',
@@ -158,6 +158,8 @@ VOLATILE
 STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	one record;
 BEGIN
 	-- not a member of the extension, so that a dump has it
 	IF EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'intrex_auth_guard') THEN
@@ -169,6 +171,14 @@ BEGIN
 				''CREATE FOREIGN TABLE'', ''ALTER FOREIGN TABLE'', ''CREATE MATERIALIZED VIEW'', ''ALTER MATERIALIZED VIEW'',
 				''CREATE SCHEMA'', ''ALTER SCHEMA'')
 			EXECUTE FUNCTION auth.%I()', CASE WHEN refuse THEN '_ddl_guard_refuse' ELSE '_ddl_guard_warn' END);
+		-- of what is open already each GRANT would tell, whatever it grants
+		FOR one IN
+			SELECT * FROM auth.unprotected_tables(string_to_array(replace(current_setting('intrex_auth.exposed_schemas'), ' ', ''), ',')) AS t
+		LOOP
+			RAISE WARNING USING ERRCODE = 'insufficient_privilege',
+				MESSAGE = format('table %s is already open to %s', one.target, one.reached_by),
+				HINT = CASE WHEN refuse THEN 'Until it is protected or its privileges are revoked, every GRANT is refused.' ELSE '' END;
+		END LOOP;
 	END IF;
 END
 $$;

@@ -1,6 +1,49 @@
 -- sql/78_test_isolation.sql: tries every command across tenants, and takes it back.
 -- Depends on 70_protect.sql. For superusers: it becomes a member of a tenant.
 
+-- Views that go around the policies of a table, and what can be done through them.
+CREATE OR REPLACE FUNCTION auth._isolation_views(target regclass, isolating_column name)
+	RETURNS TABLE (relation regclass, tells boolean, insertable boolean, updatable boolean, deletable boolean)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	-- of the events of pg_relation_is_updatable: 4 is UPDATE, 8 is INSERT, 16 is DELETE
+	SELECT v.relation, c.tells, c.tells AND c.events & 8 <> 0,
+		c.tells AND c.events & 4 <> 0 AND has_column_privilege(o.relowner, target, isolating_column, 'UPDATE'),
+		c.events & 16 <> 0 AND has_table_privilege(o.relowner, target, 'DELETE')
+	FROM auth._protect_reading_views(target) AS v
+	JOIN pg_class AS o ON o.oid = v.relation
+	CROSS JOIN LATERAL (SELECT pg_relation_is_updatable(v.relation, true) AS events,
+		EXISTS (SELECT FROM pg_attribute WHERE attrelid = v.relation AND attname = isolating_column AND NOT attisdropped) AS tells) AS c
+$$;
+COMMENT ON FUNCTION auth._isolation_views(regclass, name) IS 'views that read a table with the rights of their owner: whether they tell whose row it is, and what can be done through them';
+REVOKE ALL ON FUNCTION auth._isolation_views(regclass, name) FROM PUBLIC;
+
+-- What a table has that trying finds by chance only: policies of others, which may
+-- let in somebody else than those who try, and parts that auth.protect has not seen.
+CREATE OR REPLACE FUNCTION auth._isolation_loopholes(target regclass)
+	RETURNS TABLE (target_part text, command text, verdict text, detail text)
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT target::text, 'policies of others', 'unclear', string_agg(format('%I', p.polname), ', ' ORDER BY p.polname)
+	FROM pg_policy AS p
+	WHERE p.polrelid = target AND p.polpermissive AND p.polname NOT IN (SELECT policy FROM auth._protect_policies(target))
+	HAVING count(*) > 0
+	UNION ALL
+	SELECT c.oid::regclass::text, 'auth.protect() again',
+		CASE WHEN r.roles IS NULL OR c.relrowsecurity THEN 'changed' ELSE 'LEAK' END,
+		format('a part of %s that auth.protect has not seen', target) || coalesce(', open to ' || r.roles, '')
+	FROM pg_inherits AS i
+	JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p')
+	CROSS JOIN LATERAL (
+		SELECT string_agg(a.role, ', ') AS roles FROM unnest(ARRAY['anon', 'authenticated', 'auth_platform']) AS a (role)
+		WHERE has_table_privilege(a.role, c.oid, 'SELECT, INSERT, UPDATE, DELETE') OR has_any_column_privilege(a.role, c.oid, 'SELECT, INSERT, UPDATE')) AS r
+	WHERE i.inhparent = target AND (auth._protect_entry(c.oid)).id IS NULL
+$$;
+COMMENT ON FUNCTION auth._isolation_loopholes(regclass) IS 'what auth.test_isolation reads from the catalog: policies of others on a table, and parts of it that are not protected';
+REVOKE ALL ON FUNCTION auth._isolation_loopholes(regclass) FROM PUBLIC;
+
 -- The commands to try on a table: rows of other tenants (in a table without tenants:
 -- of other users) must not be met, and rows for them must be refused.
 CREATE OR REPLACE FUNCTION auth._isolation_commands(target regclass, isolating_column name, own uuid, other uuid)
@@ -22,6 +65,10 @@ CREATE OR REPLACE FUNCTION auth._isolation_commands(target regclass, isolating_c
 		('MERGE of a new row', 'MERGE INTO %1$s AS t USING (SELECT %4$s::uuid AS other) AS s ON false WHEN NOT MATCHED THEN INSERT (%2$I) VALUES (s.other)', false, true),
 		('TRUNCATE', 'TRUNCATE %1$s', false, true)
 	) AS c (command, template, counts, refused)
+	UNION ALL
+	SELECT format('INSERT into %s', v.relation), format('INSERT INTO %s (%I) VALUES (%L)', v.relation, isolating_column, other), false, true
+	FROM auth._isolation_views(target, isolating_column) AS v
+	WHERE v.insertable AND has_column_privilege('authenticated', v.relation, isolating_column, 'INSERT')
 $$;
 COMMENT ON FUNCTION auth._isolation_commands(regclass, name, uuid, uuid) IS 'the commands that auth.test_isolation tries on a table';
 REVOKE ALL ON FUNCTION auth._isolation_commands(regclass, name, uuid, uuid) FROM PUBLIC;
@@ -44,9 +91,23 @@ CREATE OR REPLACE FUNCTION auth._isolation_of_strangers(target regclass, isolati
 	) AS c (command, template, counts, as_role)
 	UNION ALL
 	SELECT format('SELECT from %s by %s', v.relation, r.role), format('SELECT count(*) FROM %s', v.relation), true, r.role,
-		CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = v.relation AND attname = isolating_column) THEN 'LEAK' ELSE 'unclear' END
-	FROM auth._protect_reading_views(target) AS v CROSS JOIN unnest(ARRAY['anon', 'authenticated']) AS r (role)
+		CASE WHEN v.tells THEN 'LEAK' ELSE 'unclear' END
+	FROM auth._isolation_views(target, isolating_column) AS v CROSS JOIN unnest(ARRAY['anon', 'authenticated']) AS r (role)
 	WHERE has_any_column_privilege(r.role, v.relation, 'SELECT')
+	UNION ALL
+	SELECT format('UPDATE of %s by %s', v.relation, r.role), format('UPDATE %s SET %I = %L', v.relation, isolating_column, own), false, r.role, 'LEAK'
+	FROM auth._isolation_views(target, isolating_column) AS v CROSS JOIN unnest(ARRAY['anon', 'authenticated']) AS r (role)
+	WHERE v.updatable AND has_schema_privilege(r.role, (SELECT relnamespace FROM pg_class WHERE oid = v.relation), 'USAGE') AND has_column_privilege(r.role, v.relation, isolating_column, 'UPDATE')
+	UNION ALL
+	SELECT format('DELETE from %s by %s', v.relation, r.role), format('DELETE FROM %s', v.relation), false, r.role, 'LEAK'
+	FROM auth._isolation_views(target, isolating_column) AS v CROSS JOIN unnest(ARRAY['anon', 'authenticated']) AS r (role)
+	WHERE v.deletable AND has_schema_privilege(r.role, (SELECT relnamespace FROM pg_class WHERE oid = v.relation), 'USAGE') AND has_table_privilege(r.role, v.relation, 'DELETE')
+	UNION ALL
+	-- functions that give rows of the table with the rights of their owner
+	SELECT format('SELECT from %s by %s', f.oid::regprocedure, r.role),
+		format('SELECT count(*) FROM %s() WHERE %I IS NOT NULL', f.oid::regproc, isolating_column), true, r.role, 'LEAK'
+	FROM pg_proc AS f JOIN pg_class AS c ON c.reltype = f.prorettype CROSS JOIN unnest(ARRAY['anon', 'authenticated']) AS r (role)
+	WHERE c.oid = target AND f.prosecdef AND f.prokind = 'f' AND f.pronargs = f.pronargdefaults AND has_function_privilege(r.role, f.oid, 'EXECUTE')
 $$;
 COMMENT ON FUNCTION auth._isolation_of_strangers(regclass, name, uuid) IS 'what auth.test_isolation tries as somebody who has no rows; found: what it means if he meets one';
 REVOKE ALL ON FUNCTION auth._isolation_of_strangers(regclass, name, uuid) FROM PUBLIC;
@@ -78,8 +139,23 @@ DECLARE
 BEGIN
 	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'permission denied to test the isolation', HINT = 'Only superusers may.';
+	ELSIF (auth._protect_entry(relation)).id IS NULL AND relation IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('table %s is not protected, or was renamed since', relation),
+			HINT = format('SELECT * FROM auth.protect(%L);', relation);
 	END IF;
+	-- what is registered and is not there is not tried
+	SELECT results || coalesce(jsonb_agg(jsonb_build_object('target', NULL, 'command', 'auth.protect() again',
+			'verdict', 'changed', 'detail', s.statement)), '[]')
+		INTO results
+		FROM (
+			SELECT r.statement FROM auth._protect_renamed() AS r
+			UNION ALL
+			SELECT w.warning FROM auth._protect_stale() AS w WHERE NOT EXISTS (SELECT FROM auth._protect_renamed())) AS s
+		WHERE relation IS NULL;
 	BEGIN
+		-- auth.guard_ddl is not to refuse what is granted below
+		PERFORM set_config('intrex_auth.exposed_schemas', '', true);
 		-- a role that may do everything in its tenant, so that nothing but the tenant is
 		-- in the way, and one that may do everything with its own
 		INSERT INTO auth.roles (name, rank) VALUES (visitor_role, 0), (visitor_own_role, 0);
@@ -95,6 +171,7 @@ BEGIN
 			FROM auth.protected_tables AS t
 			JOIN pg_namespace AS n ON n.nspname = t.schema_name
 			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
+			JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = coalesce(t.tenant_column, t.owner_column) AND NOT a.attisdropped
 			WHERE relation IS NULL OR c.oid = relation
 			ORDER BY c.oid::regclass::text
 		LOOP
@@ -121,6 +198,9 @@ BEGIN
 				SELECT jsonb_build_object('target', entry.name::text, 'command', 'auth.protect() again',
 					'verdict', CASE count(*) WHEN 0 THEN 'ok' ELSE 'changed' END, 'detail', string_agg(p.statement, '; '))
 				FROM auth._protect_plan(entry.name) AS p);
+			results := results || coalesce((
+				SELECT jsonb_agg(jsonb_build_object('target', l.target_part, 'command', l.command, 'verdict', l.verdict, 'detail', l.detail))
+				FROM auth._isolation_loopholes(entry.name) AS l), '[]');
 			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO authenticated', entry.name);
 			EXECUTE format('GRANT USAGE ON SCHEMA %s TO authenticated', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = entry.name));
 			UPDATE auth.memberships AS m SET role = CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END
@@ -181,5 +261,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.test_isolation(regclass) IS
-'Tries each command on each protected table across tenants, as a member who may do everything in his own, and takes all of it back: LEAK where a row of another tenant was met or made, untested where no other tenant has rows, changed where auth.protect() would mend something. Somebody who has no rows tries what reads no column, the roles anon and auth_platform, and the views that read the table with their owner''s rights: unclear where one shows him something and has no column for the tenant. In a table without tenants it tries them across users. Superusers only; triggers of the tables fire, and locks are held for its time.';
+'Tries each command on each protected table across tenants, as a member who may do everything in his own, and takes all of it back: LEAK where a row of another tenant was met or made, untested where no other tenant has rows, changed where auth.protect() would mend something. Somebody who has no rows tries what reads no column, the roles anon and auth_platform, and the views and functions without arguments that read the table with their owner''s rights: unclear where a view shows him something and has no column for the tenant. Permissive policies that auth.protect did not make are unclear, too. In a table without tenants it tries them across users. Superusers only; triggers of the tables fire, and locks are held for its time.';
 REVOKE ALL ON FUNCTION auth.test_isolation(regclass) FROM PUBLIC;

@@ -10,7 +10,7 @@ SET client_min_messages = error;
 
 BEGIN;
 \i :include
-SELECT plan(68);
+SELECT plan(81);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO authenticated;
@@ -89,6 +89,10 @@ SELECT auth.guard_ddl(false) \g /dev/null
 SELECT is_empty($$SELECT FROM pg_event_trigger WHERE evtname = 'intrex_auth_guard'$$, 'off');
 SELECT lives_ok($$SELECT auth.guard_ddl(false)$$, 'and off again');
 SELECT is(pg_temp.attempt('GRANT SELECT ON shop.late TO anon'), 'done', 'then nothing is refused');
+SET LOCAL client_min_messages = warning;
+SELECT auth.guard_ddl(true) \g /dev/null
+SET LOCAL client_min_messages = error;
+SELECT auth.guard_ddl(false) \g /dev/null
 
 -- test_isolation
 INSERT INTO auth.tenants (id, name) SELECT people.id(t), t FROM unnest(ARRAY['north', 'south']) AS t;
@@ -115,13 +119,13 @@ END
 $$;
 SELECT is(pg_temp.found(statements), found, statements) FROM (VALUES
 	('SELECT 1', ''),
-	('CREATE POLICY hole ON shop."Order" FOR SELECT TO PUBLIC USING (true)', 'COPY (its query), SELECT, SELECT by auth_platform, SELECT by key'),
-	('CREATE POLICY hole ON shop."Order" FOR INSERT TO authenticated WITH CHECK (true)', 'INSERT, MERGE of a new row'),
-	('CREATE POLICY hole ON shop."Order" FOR UPDATE TO authenticated USING (true)', 'UPDATE of all'),
-	('CREATE POLICY hole ON shop."Order" FOR DELETE TO authenticated USING (true)', 'DELETE of all'),
-	('CREATE POLICY hole ON shop."Order" FOR SELECT TO anon USING (true); GRANT SELECT ON shop."Order" TO anon; GRANT USAGE ON SCHEMA shop TO anon', 'SELECT by anon'),
+	('CREATE POLICY hole ON shop."Order" FOR SELECT TO PUBLIC USING (true)', 'COPY (its query), SELECT, SELECT by auth_platform, SELECT by key, policies of others: unclear'),
+	('CREATE POLICY hole ON shop."Order" FOR INSERT TO authenticated WITH CHECK (true)', 'INSERT, MERGE of a new row, policies of others: unclear'),
+	('CREATE POLICY hole ON shop."Order" FOR UPDATE TO authenticated USING (true)', 'UPDATE of all, policies of others: unclear'),
+	('CREATE POLICY hole ON shop."Order" FOR DELETE TO authenticated USING (true)', 'DELETE of all, policies of others: unclear'),
+	('CREATE POLICY hole ON shop."Order" FOR SELECT TO anon USING (true); GRANT SELECT ON shop."Order" TO anon; GRANT USAGE ON SCHEMA shop TO anon', 'SELECT by anon, policies of others: unclear'),
 	('CREATE POLICY hole ON shop."Order" TO authenticated USING (true)',
-		'COPY (its query), DELETE, DELETE of all, INSERT, MERGE, MERGE of a new row, SELECT, SELECT FOR UPDATE, SELECT by auth_platform, SELECT by key, UPDATE of all, UPDATE of other rows'),
+		'COPY (its query), DELETE, DELETE of all, INSERT, MERGE, MERGE of a new row, SELECT, SELECT FOR UPDATE, SELECT by auth_platform, SELECT by key, UPDATE of all, UPDATE of other rows, policies of others: unclear'),
 	('ALTER POLICY intrex_auth_select ON shop."Order" USING (true)', 'COPY (its query), SELECT, SELECT by auth_platform, SELECT by key, auth.protect() again: changed'),
 	('ALTER POLICY intrex_auth_update ON shop."Order" USING (true)', 'UPDATE of all, auth.protect() again: changed'),
 	('ALTER POLICY intrex_auth_update ON shop."Order" WITH CHECK (true)', 'auth.protect() again: changed'),
@@ -129,16 +133,36 @@ SELECT is(pg_temp.found(statements), found, statements) FROM (VALUES
 	('ALTER POLICY intrex_auth_platform ON shop."Order" USING (true)', 'SELECT by auth_platform, auth.protect() again: changed'),
 	('DROP POLICY intrex_auth_select ON shop."Order"', 'auth.protect() again: changed'),
 	('ALTER TABLE shop."Order" DISABLE TRIGGER intrex_auth_tenant', 'auth.protect() again: changed'),
-	('ALTER TABLE shop."Order" DISABLE TRIGGER intrex_auth_tenant; CREATE POLICY hole ON shop."Order" FOR UPDATE TO authenticated USING (true)', 'UPDATE of all, UPDATE to another, auth.protect() again: changed'),
+	('ALTER TABLE shop."Order" DISABLE TRIGGER intrex_auth_tenant; CREATE POLICY hole ON shop."Order" FOR UPDATE TO authenticated USING (true)', 'UPDATE of all, UPDATE to another, auth.protect() again: changed, policies of others: unclear'),
 	('ALTER TABLE shop."Order" NO FORCE ROW LEVEL SECURITY', 'auth.protect() again: changed'),
 	('GRANT TRUNCATE ON shop."Order" TO authenticated', 'TRUNCATE, auth.protect() again: changed'),
 	('CREATE VIEW shop.seen AS SELECT * FROM shop."Order"; GRANT SELECT ON shop.seen TO authenticated', 'SELECT from shop.seen by authenticated'),
 	('CREATE VIEW shop.counted AS SELECT count(*) FROM shop."Order"; GRANT SELECT ON shop.counted TO authenticated', 'SELECT from shop.counted by authenticated: unclear'),
 	('CREATE VIEW shop.seen WITH (security_invoker = true) AS SELECT * FROM shop."Order"; GRANT SELECT ON shop.seen TO authenticated', ''),
 	('CREATE VIEW shop.seen AS SELECT * FROM shop."Order" WHERE "workspaceId" = (SELECT auth.tenant_id()); GRANT SELECT ON shop.seen TO authenticated', ''),
-	('CREATE MATERIALIZED VIEW shop.kept AS SELECT * FROM shop."Order"; GRANT SELECT ON shop.kept TO authenticated', 'SELECT from shop.kept by authenticated')
+	('CREATE MATERIALIZED VIEW shop.kept AS SELECT * FROM shop."Order"; GRANT SELECT ON shop.kept TO authenticated', 'SELECT from shop.kept by authenticated'),
+	('CREATE VIEW shop.taken AS SELECT * FROM shop."Order"; GRANT INSERT, UPDATE, DELETE ON shop.taken TO authenticated',
+		'DELETE from shop.taken by authenticated, INSERT into shop.taken, UPDATE of shop.taken by authenticated'),
+	('CREATE VIEW shop.taken WITH (security_invoker = true) AS SELECT * FROM shop."Order"; GRANT INSERT, UPDATE, DELETE ON shop.taken TO authenticated', ''),
+	('CREATE FUNCTION shop.given(n int DEFAULT 1) RETURNS SETOF shop."Order" LANGUAGE sql SECURITY DEFINER AS $f$ SELECT * FROM shop."Order" $f$; REVOKE ALL ON FUNCTION shop.given FROM PUBLIC; GRANT EXECUTE ON FUNCTION shop.given TO authenticated',
+		'SELECT from shop.given(integer) by authenticated'),
+	('CREATE FUNCTION shop.given() RETURNS SETOF shop."Order" LANGUAGE sql AS $f$ SELECT * FROM shop."Order" $f$', ''),
+	('CREATE POLICY hole ON shop."Order" FOR SELECT TO authenticated USING ((SELECT auth.tenant_role()) = ''boss'')', 'policies of others: unclear'),
+	('CREATE POLICY bar ON shop."Order" AS RESTRICTIVE FOR SELECT TO authenticated USING (true)', ''),
+	('CREATE TABLE shop.part () INHERITS (shop."Order")', 'auth.protect() again: changed'),
+	('CREATE TABLE shop.part () INHERITS (shop."Order"); GRANT SELECT ON shop.part TO authenticated', 'auth.protect() again'),
+	-- shop.late is open, and each GRANT would be refused
+	('SELECT auth.guard_ddl(true, true)', '')
 ) AS v (statements, found);
 SELECT matches(pg_temp.found('ALTER TABLE shop."Order" DISABLE ROW LEVEL SECURITY'), '^COPY .*DELETE, DELETE of all, INSERT', 'no row level security');
+SELECT throws_ok($$SELECT * FROM auth.test_isolation('shop.late')$$, '55000', 'table shop.late is not protected, or was renamed since', 'a table that is not protected is not called well');
+SAVEPOINT renamed;
+ALTER TABLE shop."Order" RENAME TO orders;
+SELECT throws_ok($$SELECT * FROM auth.test_isolation('shop.orders')$$, '55000', NULL, 'nor one that was renamed');
+SELECT matches((SELECT string_agg(detail, '') FROM auth.test_isolation() WHERE verdict = 'changed'), '^UPDATE auth.protected_tables .*orders', 'of which all of them tell');
+ALTER TABLE shop.orders DROP COLUMN "workspaceId" CASCADE;
+SELECT matches((SELECT string_agg(detail, '') FROM auth.test_isolation() WHERE verdict = 'changed'), 'auth.protected_tables names the table shop."Order", which does not exist', 'as of one that is gone');
+ROLLBACK TO renamed;
 SELECT throws_ok($$SET LOCAL ROLE auth_admin; SELECT * FROM auth.test_isolation()$$, '42501', NULL, 'superusers only');
 RESET ROLE;
 
