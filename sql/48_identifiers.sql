@@ -9,7 +9,7 @@
 -- that no two spellings of one domain pass; the local part need not be.
 CREATE OR REPLACE FUNCTION auth.normalize_email(email text) RETURNS text
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	address text;

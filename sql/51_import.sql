@@ -42,7 +42,7 @@ GRANT SELECT (line, id, email, phone, name, email_verified, phone_verified, prof
 -- all that the key says about a password, and nobody who guesses computes more.
 CREATE OR REPLACE FUNCTION auth.password_hash_keycloak(credential_data jsonb, secret_data jsonb) RETURNS text
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	algorithm text := credential_data ->> 'algorithm';
@@ -79,7 +79,7 @@ GRANT EXECUTE ON FUNCTION auth.password_hash_keycloak(jsonb, jsonb) TO auth_admi
 CREATE OR REPLACE FUNCTION auth.password_hash_firebase(password_hash text, salt text, signer_key text, salt_separator text,
 		rounds integer DEFAULT 8, mem_cost integer DEFAULT 14) RETURNS text
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
 	PERFORM auth._opaque_hash('');

@@ -266,9 +266,11 @@ DECLARE
 	key name := auth._protect_key(target);
 BEGIN
 	IF entry.id IS NULL THEN
-		PERFORM auth._fail('55000', format('%s is not protected', target), 'Call auth.protect() first.');
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('%s is not protected', target),
+			HINT = 'Call auth.protect() first.';
 	ELSIF key IS NULL THEN
-		PERFORM auth._fail('0A000', format('%s has no key of one uuid', target), 'Leave the row out to explain the table.');
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('%s has no key of one uuid', target),
+			HINT = 'Leave the row out to explain the table.';
 	END IF;
 	EXECUTE format('SELECT true, %s, %s, %s, %s, array_remove(ARRAY[t.%I, %s], NULL) FROM %s AS t WHERE t.%I OPERATOR(pg_catalog.=) $1',
 		coalesce('t.' || quote_ident(entry.tenant_column), 'NULL::uuid'), coalesce('t.' || quote_ident(entry.unit_column), 'NULL::uuid'),

@@ -26,6 +26,28 @@ COMMENT ON FUNCTION auth.user_obstacle(uuid) IS 'what keeps a user from doing an
 REVOKE ALL ON FUNCTION auth.user_obstacle(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_obstacle(uuid) TO auth_admin;
 
+-- auth.users is not read by those who may ask for an explanation.
+CREATE OR REPLACE FUNCTION auth.user_is_super_admin(user_id uuid) RETURNS boolean
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id AND u.is_super_admin);
+COMMENT ON FUNCTION auth.user_is_super_admin(uuid) IS 'whether a user is a platform administrator';
+REVOKE ALL ON FUNCTION auth.user_is_super_admin(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.user_is_super_admin(uuid) TO auth_admin;
+
+-- What is misspelled is an error of whoever asks.
+CREATE OR REPLACE FUNCTION auth.demand_action(resource text, action text) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM auth._demand_resource(resource, coalesce(action, ''));
+END
+$$;
+COMMENT ON FUNCTION auth.demand_action(text, text) IS 'raises 42704 unless there is this action on this resource';
+REVOKE ALL ON FUNCTION auth.demand_action(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.demand_action(text, text) TO auth_admin;
+
 -- As auth._conditions_hold() for the caller; of a session only the level is asked.
 CREATE OR REPLACE FUNCTION auth.condition_holds(condition text, user_id uuid, tenant_id uuid, aal text) RETURNS boolean
 	LANGUAGE sql STABLE
@@ -96,7 +118,7 @@ BEGIN
 		RETURN;
 	END IF;
 	IF entry.resource IS NOT NULL THEN
-		PERFORM auth._demand_resource(entry.resource, coalesce(action, ''));
+		PERFORM auth.demand_action(entry.resource, action);
 	END IF;
 	IF row_id IS NOT NULL THEN
 		facts := auth.row_facts(target, row_id);
@@ -111,7 +133,7 @@ BEGIN
 			RETURN NEXT;
 		END IF;
 	END IF;
-	IF EXISTS (SELECT FROM auth.users AS u WHERE u.id = user_id AND u.is_super_admin) THEN
+	IF auth.user_is_super_admin(user_id) THEN
 		allowed := true;
 		explanation := 'the user is a platform administrator: allowed on all rows of all tenants, with a token of the role auth_platform';
 		RETURN NEXT;
@@ -214,6 +236,41 @@ COMMENT ON FUNCTION auth.explain_access(uuid, text, regclass, uuid, uuid) IS 'wh
 REVOKE ALL ON FUNCTION auth.explain_access(uuid, text, regclass, uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.explain_access(uuid, text, regclass, uuid, uuid) TO auth_admin;
 
+-- Reads what those who may ask do not; whose row it is they have seen themselves.
+CREATE OR REPLACE FUNCTION auth.who_may(action text, resource text, tenanted boolean, tenant_id uuid, unit_id uuid, owner_id uuid, assignee_id uuid, subjects uuid[])
+	RETURNS TABLE (user_id uuid, email text, role text, scope text, requires text[])
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT u.id, u.email, 'auth_platform', 'platform', '{}'::text[]
+	FROM auth.users AS u WHERE u.is_super_admin AND auth.user_obstacle(u.id) IS NULL
+	UNION ALL
+	SELECT u.id, u.email, m.role, p.scope, p.conditions
+	FROM (
+		SELECT m.user_id, m.role, m.tenant_id, m.unit_ids FROM auth.memberships AS m
+		WHERE m.tenant_id = who_may.tenant_id
+			OR NOT tenanted AND m.user_id IN (who_may.owner_id, who_may.assignee_id)
+		UNION ALL
+		SELECT DISTINCT o, r.name, NULL::uuid, '{}'::uuid[] FROM auth.roles AS r, unnest(ARRAY[who_may.owner_id, who_may.assignee_id]) AS o
+		WHERE r.kind = 'user' AND NOT tenanted) AS m
+	JOIN auth.users AS u ON u.id = m.user_id
+	CROSS JOIN LATERAL (
+		SELECT d.scope, d.conditions
+		FROM unnest(ARRAY['aal1', 'aal2']) WITH ORDINALITY AS a (aal, position)
+		CROSS JOIN LATERAL (
+			SELECT * FROM auth.decided_permission(u.id, m.role, m.tenant_id, who_may.resource, who_may.action, a.aal) WHERE who_may.resource IS NOT NULL
+			UNION ALL
+			SELECT 'tenant', '{}' WHERE who_may.resource IS NULL) AS d
+		WHERE auth.within_scope(d.scope, u.id, who_may.tenant_id, m.unit_ids, who_may.unit_id, who_may.owner_id, who_may.assignee_id, subjects)
+		ORDER BY a.position
+		LIMIT 1) AS p
+	WHERE auth.user_obstacle(u.id) IS NULL
+	ORDER BY 4, 2, 1
+$$;
+COMMENT ON FUNCTION auth.who_may(text, text, boolean, uuid, uuid, uuid, uuid, uuid[]) IS 'who may do this to a row of which this is known; auth.who_can() asks it';
+REVOKE ALL ON FUNCTION auth.who_may(text, text, boolean, uuid, uuid, uuid, uuid, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.who_may(text, text, boolean, uuid, uuid, uuid, uuid, uuid[]) TO auth_admin;
+
 CREATE OR REPLACE FUNCTION auth.who_can(action text, target regclass, row_id uuid)
 	RETURNS TABLE (user_id uuid, email text, role text, scope text, requires text[])
 	LANGUAGE plpgsql STABLE
@@ -225,36 +282,14 @@ DECLARE
 	facts record := auth.row_facts(target, row_id);
 BEGIN
 	IF entry.resource IS NOT NULL THEN
-		PERFORM auth._demand_resource(entry.resource, coalesce(who_can.action, ''));
+		PERFORM auth.demand_action(entry.resource, who_can.action);
 	END IF;
 	IF NOT facts.row_found THEN
-		PERFORM auth._fail('P0002', 'there is no such row, or you do not see it yourself');
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = 'there is no such row, or you do not see it yourself',
+			HINT = 'Rows are seen by superusers, and with the token of a platform administrator by auth_platform.';
 	END IF;
-	RETURN QUERY
-	SELECT u.id, u.email, 'auth_platform', 'platform', '{}'::text[]
-	FROM auth.users AS u WHERE u.is_super_admin AND auth.user_obstacle(u.id) IS NULL
-	UNION ALL
-	SELECT u.id, u.email, m.role, p.scope, p.conditions
-	FROM (
-		SELECT m.user_id, m.role, m.tenant_id, m.unit_ids FROM auth.memberships AS m
-		WHERE m.tenant_id = facts.tenant_id
-			OR entry.tenant_column IS NULL AND m.user_id IN (facts.owner_id, facts.assignee_id)
-		UNION ALL
-		SELECT DISTINCT o, r.name, NULL::uuid, '{}'::uuid[] FROM auth.roles AS r, unnest(ARRAY[facts.owner_id, facts.assignee_id]) AS o
-		WHERE r.kind = 'user' AND entry.tenant_column IS NULL) AS m
-	JOIN auth.users AS u ON u.id = m.user_id
-	CROSS JOIN LATERAL (
-		SELECT d.scope, d.conditions
-		FROM unnest(ARRAY['aal1', 'aal2']) WITH ORDINALITY AS a (aal, position)
-		CROSS JOIN LATERAL (
-			SELECT * FROM auth.decided_permission(u.id, m.role, m.tenant_id, entry.resource, who_can.action, a.aal) WHERE entry.resource IS NOT NULL
-			UNION ALL
-			SELECT 'tenant', '{}' WHERE entry.resource IS NULL) AS d
-		WHERE auth.within_scope(d.scope, u.id, facts.tenant_id, m.unit_ids, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects)
-		ORDER BY a.position
-		LIMIT 1) AS p
-	WHERE auth.user_obstacle(u.id) IS NULL
-	ORDER BY 4, 2, 1;
+	RETURN QUERY SELECT * FROM auth.who_may(who_can.action, entry.resource, entry.tenant_column IS NOT NULL,
+		facts.tenant_id, facts.unit_id, facts.owner_id, facts.assignee_id, facts.subjects);
 END
 $$;
 COMMENT ON FUNCTION auth.who_can(text, regclass, uuid) IS 'who may do this to a row of a protected table, by which role and scope, and on which conditions: of these only a second factor (aal2) is not looked at';

@@ -99,7 +99,7 @@ SELECT pg_temp.attack(E'canary\x01\u202e\n');
 SELECT pg_temp.attack('');
 SELECT is_empty($$SELECT call, sqlstate, message FROM outcome WHERE sqlstate LIKE 'XX%'$$, 'nonsense: no internal error');
 -- names of tables, resources, actions and roles are the developer's: a typing error is shown
-SELECT is_empty($$SELECT call, sqlstate, message FROM outcome WHERE message LIKE '%canary%' AND call !~ '^auth\.(_|protect|unprotect|scope|scope_id|scope_ids|can|has_rank|require_rank|require_permission|check_permission|record_permission_check|resource_|members_resource_set|permission_)'$$,
+SELECT is_empty($$SELECT call, sqlstate, message FROM outcome WHERE message LIKE '%canary%' AND call !~ '^auth\.(_|protect|unprotect|scope|scope_id|scope_ids|can|has_rank|require_rank|require_permission|check_permission|record_permission_check|resource_|demand_action|members_resource_set|permission_)'$$,
 	'nonsense: not echoed by what others can call');
 
 DELETE FROM outcome;
