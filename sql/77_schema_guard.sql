@@ -25,12 +25,22 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'resources must be a JSON object',
 			HINT = 'Like {"orders": "sales", "*": "content"}: the resource of each table, and of all others.';
 	END IF;
+	IF schema IN ('auth', 'auth_api', 'information_schema') OR starts_with(schema::text, 'pg_') THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('schema %I belongs to the system or to intrex_auth itself', schema);
+	END IF;
 	-- a table that is misspelled would be left to "*" or to no resource
 	SELECT string_agg(k, ', ' ORDER BY k) INTO unknown FROM jsonb_object_keys(coalesce(resources, '{}')) k
 	WHERE k <> '*' AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = schema AND c.relname = k AND c.relkind IN ('r', 'p'));
 	IF unknown IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('schema %I has no such tables: %s', schema, left(unknown, 200));
+	END IF;
+	-- so would one that is in no table leave out a scope of all of them
+	SELECT string_agg(format('%I', v.name), ', ') INTO unknown FROM unnest(ARRAY[unit_column, owner_column, assignee_column]) AS v (name)
+	WHERE v.name IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = schema AND c.relkind IN ('r', 'p') AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'uuid'::regtype);
+	IF unknown IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column', MESSAGE = format('no table of schema %I has a column of type uuid named %s', schema, unknown);
 	END IF;
 
 	FOR class IN

@@ -10,7 +10,7 @@ SET client_min_messages = error;
 
 BEGIN;
 \i :include
-SELECT plan(81);
+SELECT plan(86);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO authenticated;
@@ -25,6 +25,10 @@ CREATE TABLE shop."Event1" PARTITION OF shop."Event" FOR VALUES FROM (0) TO (10)
 CREATE VIEW shop.a_view AS SELECT 1 AS one;
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('nowhere')$$, '3F000', 'schema "nowhere" does not exist', 'no such schema');
 SELECT throws_ok($$SELECT * FROM auth.protect_schema(NULL)$$, '3F000', NULL, 'NULL');
+SELECT throws_ok(format('SELECT * FROM auth.protect_schema(%L)', s), '42501', format('schema %s belongs to the system or to intrex_auth itself', s), s || ' is not the caller''s to protect')
+	FROM unnest(ARRAY['auth', 'auth_api', 'pg_catalog', 'information_schema']) AS s;
+SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', tenant_column => 'workspaceId', unit_column => 'branch', owner_column => 'autorId')$$,
+	'42703', 'no table of schema shop has a column of type uuid named branch, "autorId"', 'columns that are misspelled');
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', '["content"]')$$, '22023', 'resources must be a JSON object', 'resources that are no object');
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', '{"Posts": "content"}')$$, '42P01', 'schema shop has no such tables: Posts', 'a table that is misspelled');
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', '{"*": "contents"}', 'workspaceId')$$, '42704', 'there is no resource "contents"', 'a resource that is misspelled');
