@@ -115,7 +115,8 @@ REVOKE ALL ON FUNCTION auth._isolation_of_strangers(regclass, name, uuid) FROM P
 CREATE OR REPLACE FUNCTION auth.test_isolation(relation regclass DEFAULT NULL)
 	RETURNS TABLE (target text, command text, verdict text, detail text)
 	LANGUAGE plpgsql VOLATILE
-	SET search_path = pg_catalog, pg_temp
+	-- with it off, as after reading a dump, every policy refuses what it would let through
+	SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
 	AS $$
 #variable_conflict use_variable
 DECLARE
@@ -156,6 +157,7 @@ BEGIN
 	BEGIN
 		-- auth.guard_ddl is not to refuse what is granted below
 		PERFORM set_config('intrex_auth.exposed_schemas', '', true);
+		PERFORM set_config('session_replication_role', 'origin', true);
 		-- a role that may do everything in its tenant, so that nothing but the tenant is
 		-- in the way, and one that may do everything with its own
 		INSERT INTO auth.roles (name, rank) VALUES (visitor_role, 0), (visitor_own_role, 0);

@@ -10,7 +10,7 @@ SET client_min_messages = error;
 
 BEGIN;
 \i :include
-SELECT plan(86);
+SELECT plan(88);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO authenticated;
@@ -155,6 +155,8 @@ SELECT is(pg_temp.found(statements), found, statements) FROM (VALUES
 	('CREATE POLICY bar ON shop."Order" AS RESTRICTIVE FOR SELECT TO authenticated USING (true)', ''),
 	('CREATE TABLE shop.part () INHERITS (shop."Order")', 'auth.protect() again: changed'),
 	('CREATE TABLE shop.part () INHERITS (shop."Order"); GRANT SELECT ON shop.part TO authenticated', 'auth.protect() again'),
+	('SET LOCAL row_security = off; ALTER POLICY intrex_auth_select ON shop."Order" USING (true)', 'COPY (its query), SELECT, SELECT by auth_platform, SELECT by key, auth.protect() again: changed'),
+	('SET LOCAL quote_all_identifiers = on; SET LOCAL session_replication_role = replica', ''),
 	-- shop.late is open, and each GRANT would be refused
 	('SELECT auth.guard_ddl(true, true)', '')
 ) AS v (statements, found);
