@@ -58,7 +58,7 @@ BEGIN
 	GET DIAGNOSTICS calls = PG_CONTEXT;
 	IF length(calls) > 500 AND array_length(string_to_array(calls, 'auth.can_access('), 1) > 8 THEN
 		RAISE EXCEPTION USING ERRCODE = '42P17', MESSAGE = 'infinite recursion by auth.can_access()',
-			HINT = 'A policy of a table of the resource asks for it. Write what its rows demand with the columns, as auth.protect() does.';
+			HINT = 'A policy of a table of the resource asks for it. Write what its rows demand with the columns, as auth.protect does.';
 	END IF;
 	-- an unknown resource or action is an error here, too
 	IF auth.can(resource, action) IS NOT TRUE OR id IS NULL THEN
