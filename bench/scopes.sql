@@ -1,7 +1,8 @@
 -- bench/scopes.sql: what policies with a resource cost in each scope, and what the
 -- first permission check of a transaction costs among few and among many roles.
 -- Permissions on sales have the scope of the tenant only, those on jobs all four: the
--- policies of jobs compare more columns, of which their index has all.
+-- policies of jobs compare more columns, of which their index has all. At last jobs are
+-- in turn a resource of each of the narrower scopes alone.
 -- Depends on setup.sql; takes its tools from rls.sql.
 
 \set ON_ERROR_STOP 1
@@ -106,6 +107,12 @@ SELECT rls.scope_transaction(format('SELECT auth.authenticate(%L);', token), '',
 SELECT rls.scope_transaction('SELECT 1;', condition, 'jobs') FROM rls.scopes WHERE scope = 'tenant' \g :plain
 \set log `:rounds`
 SELECT rls.scope_rounds('point lookup, tenant scope of four');
+\set scope unit
+\ir one_scope.psql
+\set scope assigned
+\ir one_scope.psql
+\set scope own
+\ir one_scope.psql
 
 -- The first check of a transaction: the token, session, user, membership and role of
 -- the caller, and his permission. Of a thousand members in turn, with what a backend
