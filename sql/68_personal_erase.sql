@@ -218,7 +218,8 @@ BEGIN
 					-- the text of the error may have the row in it
 					GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, table_name = TABLE_NAME, schema_name = SCHEMA_NAME;
 					action := 'held';
-					held := held || jsonb_build_object(coalesce(nullif(format('%I.%I', schema_name, table_name), '.'), work.relation::text), state);
+					-- errors of triggers name no table
+					held := held || jsonb_build_object(CASE WHEN table_name = '' THEN work.relation::text ELSE format('%I.%I', schema_name, table_name) END, state);
 			END;
 		END IF;
 		IF action = 'held' THEN

@@ -13,7 +13,7 @@ BEGIN;
 SELECT pg_temp.clean() \g /dev/null
 DELETE FROM auth.audit_seals;
 DELETE FROM auth.audit_log;
-SELECT plan(111);
+SELECT plan(116);
 
 CREATE FUNCTION pg_temp.nobody() RETURNS void LANGUAGE sql AS $$ SELECT set_config('intrex_auth.token', '', true) $$;
 CREATE FUNCTION pg_temp.as(role name, expression text) RETURNS text LANGUAGE plpgsql AS $$
@@ -278,6 +278,11 @@ DROP TRIGGER keep ON erasure_app.notes;
 CREATE TRIGGER keep BEFORE DELETE ON erasure_app.notes FOR EACH ROW EXECUTE FUNCTION erasure_app.keep();
 SELECT is(pg_temp.erase('max', ', cascade => true'), '23503 the user is still referred to | In the way are: erasure_app.notes (1 rows).', 'one that keeps a row of an owner');
 DROP TRIGGER keep ON erasure_app.notes;
+CREATE FUNCTION erasure_app.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+GRANT EXECUTE ON FUNCTION erasure_app.refuse() TO PUBLIC;
+CREATE TRIGGER keep BEFORE UPDATE ON erasure_app.notes FOR EACH ROW EXECUTE FUNCTION erasure_app.refuse();
+SELECT is(pg_temp.erase('max', ', anonymize => true'), '23503 the user is still referred to | In the way are: erasure_app.notes (SQLSTATE P0001).', 'one that raises an error');
+DROP TRIGGER keep ON erasure_app.notes;
 SELECT is(pg_temp.u('max') || (SELECT text FROM erasure_app.kept), :'max_id' || 'x', 'and nothing has been erased');
 SELECT is(pg_temp.tables(pg_temp.erase('max', ', cascade => true')), '{"erasure_app.kept": {"deleted": 1}, "erasure_app.notes": {"deleted": 1}}', 'without them he is erased');
 DROP TABLE erasure_app.kept;
@@ -293,6 +298,27 @@ SELECT is(pg_temp.mine('delete_my_account(''password of max'')'), '409 account_i
 SELECT pg_temp.nobody() \g /dev/null
 DROP TABLE erasure_app.locked;
 SELECT alike(pg_temp.erase('max'), '{%', 'without it he is erased');
+
+-- whose role may change some columns only is no less erased, by himself and by foreign keys
+SAVEPOINT before;
+SELECT auth.role_create('owner', 30, is_owner => true), auth.role_create('helper', 10), auth.resource_create('tasks') \g /dev/null
+SELECT auth.permission_set('helper', 'tasks', 'read', 'tenant'), auth.permission_set('helper', 'tasks', 'update', 'tenant', columns => ARRAY['text']) \g /dev/null
+CREATE TABLE erasure_app.tasks (id int PRIMARY KEY, tenant_id uuid, assignee uuid, writer uuid REFERENCES auth.users ON DELETE SET NULL, text text);
+SELECT count(*) FROM auth.protect('erasure_app.tasks', 'tasks', assignee_column => 'assignee') \g /dev/null
+GRANT USAGE ON SCHEMA erasure_app TO authenticated;
+GRANT SELECT, UPDATE ON erasure_app.tasks TO authenticated;
+SELECT pg_temp.user_('max') AS max_id \gset
+SELECT auth.member_add(pg_temp.t('north'), :'max_id', 'helper') \g /dev/null
+INSERT INTO erasure_app.tasks VALUES (1, pg_temp.t('north'), :'max_id', NULL, 'a'), (2, pg_temp.t('north'), NULL, :'max_id', 'b');
+SELECT pg_temp.as_user(pg_temp.login('max@accounts.example') ->> 'access_token') \g /dev/null
+SET LOCAL ROLE authenticated;
+SELECT throws_ok('UPDATE erasure_app.tasks SET assignee = NULL', '42501', 'permission denied to change column "assignee" of table "tasks"', 'he may not change whose a row is');
+RESET ROLE;
+SELECT is(pg_temp.call('delete_my_account(''password of max'')', 'authenticated'), jsonb_build_object('deleted', :'max_id'), 'he deletes his account');
+SELECT pg_temp.nobody() \g /dev/null
+SELECT is((SELECT count(*) FROM erasure_app.tasks WHERE assignee IS NULL AND writer IS NULL), 2::bigint, 'and no row names him');
+SELECT is((SELECT details -> 'tables' FROM auth.audit_log ORDER BY id DESC LIMIT 1), '{"erasure_app.tasks": {"cleared": 2}}', 'as the trail says');
+ROLLBACK TO before;
 
 -- what an import rejected is as somebody wrote it, with a hash
 SELECT auth.user_import('Imported@accounts.example', auth.password_hash('password of max', 4), phone => '+49 30 654321') AS max_id \gset
