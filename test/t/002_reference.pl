@@ -30,5 +30,12 @@ is(join(' ', map { $_->[0] } grep { @$_ != 7 && $_->[0] !~ /`auth\._/ } @rows), 
 is(join(' ', map { $_->[0] } grep { $_->[4] eq '–' } @rows), '', 'every function is found in a module');
 is(join(' ', map { $_->[0] =~ /`([^(]+)/ } grep { $_->[0] !~ /`auth\._/ && $_->[6] eq '–' } @rows), '', 'every public function is called by a test');
 
+# doc/errors.md has no code that nothing gives
+my $sources = join '', map { slurp($_) } glob("$tree/sql/*.sql $tree/src/*.c $tree/src/core/*.c");
+my ($codes) = slurp("$tree/doc/errors.md") =~ /^## Errors\n(.*)/ms;
+my @codes = map { /`([a-z]+(?:_[a-z]+)+)`/g } grep { /^\|/ } split /\n/, $codes;
+cmp_ok(scalar(@codes), '>', 60, 'codes of errors');
+is(join(' ', grep { $sources !~ /['"]\Q$_\E['"]/ } @codes), '', 'are in the sources');
+
 $node->stop;
 done_testing();
