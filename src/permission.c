@@ -323,7 +323,10 @@ intrex_auth_columns_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("auth.columns_guard() is a trigger function of auth.protect()")));
 
-	/* a foreign key, or the erasure of a user, acts for the owner of the table, and row security lets it, too */
+	/*
+	 * a foreign key, or the erasure of a user, acts for the owner of the table, and row
+	 * security lets it, too
+	 */
 	if (InNoForceRLSOperation())
 		PG_RETURN_POINTER(trigger->tg_newtuple);
 	/* maintenance without a token is the business of privileges and policies */
