@@ -36,11 +36,21 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('schema %I has no such tables: %s', schema, left(unknown, 200));
 	END IF;
 	-- so would one that is in no table leave out a scope of all of them
-	SELECT string_agg(format('%I', v.name), ', ') INTO unknown FROM unnest(ARRAY[unit_column, owner_column, assignee_column]) AS v (name)
+	SELECT string_agg(format('%I', v.name), ', ') INTO unknown FROM unnest(ARRAY[tenant_column, unit_column, owner_column, assignee_column]) AS v (name)
 	WHERE v.name IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = schema AND c.relkind IN ('r', 'p') AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'uuid'::regtype);
 	IF unknown IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_column', MESSAGE = format('no table of schema %I has a column of type uuid named %s', schema, unknown);
+	END IF;
+	-- and a tenant column that is in none of those that are meant would protect nothing
+	SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname) INTO unknown FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = schema AND c.relkind IN ('r', 'p') AND resources ? c.relname
+		AND NOT EXISTS (SELECT FROM pg_attribute a
+			WHERE a.attrelid = c.oid AND a.attname = tenant_column AND NOT a.attisdropped AND a.atttypid = 'uuid'::regtype);
+	IF tenant_column IS NOT NULL AND unknown IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('tables that have a resource have no column of type uuid named %I: %s', tenant_column, left(unknown, 200)),
+			HINT = 'Name the column with tenant_column, or leave them out and protect them with auth.protect(…, tenant_column => NULL, owner_column => …).';
 	END IF;
 
 	FOR class IN
@@ -187,7 +197,8 @@ BEGIN
 		LOOP
 			RAISE WARNING USING ERRCODE = 'insufficient_privilege',
 				MESSAGE = format('table %s is already open to %s', one.target, one.reached_by),
-				HINT = CASE WHEN refuse THEN 'Until it is protected or its privileges are revoked, every GRANT is refused.' ELSE '' END;
+				HINT = CASE WHEN refuse THEN 'Until it is protected or its privileges are revoked, every GRANT is refused.'
+					ELSE format('SELECT * FROM auth.protect(%L); or revoke these privileges.', one.target) END;
 		END LOOP;
 	END IF;
 END

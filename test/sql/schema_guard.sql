@@ -10,7 +10,7 @@ SET client_min_messages = error;
 
 BEGIN;
 \i :include
-SELECT plan(88);
+SELECT plan(90);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO authenticated;
@@ -29,6 +29,9 @@ SELECT throws_ok(format('SELECT * FROM auth.protect_schema(%L)', s), '42501', fo
 	FROM unnest(ARRAY['auth', 'auth_api', 'pg_catalog', 'information_schema']) AS s;
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', tenant_column => 'workspaceId', unit_column => 'branch', owner_column => 'autorId')$$,
 	'42703', 'no table of schema shop has a column of type uuid named branch, "autorId"', 'columns that are misspelled');
+SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop')$$, '42703', 'no table of schema shop has a column of type uuid named tenant_id', 'a tenant column that is not there');
+SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', '{"Country": "content", "Post": "content"}', 'workspaceId')$$,
+	'42703', 'tables that have a resource have no column of type uuid named "workspaceId": shop."Country"', 'a table with a resource and without a tenant');
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', '["content"]')$$, '22023', 'resources must be a JSON object', 'resources that are no object');
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', '{"Posts": "content"}')$$, '42P01', 'schema shop has no such tables: Posts', 'a table that is misspelled');
 SELECT throws_ok($$SELECT * FROM auth.protect_schema('shop', '{"*": "contents"}', 'workspaceId')$$, '42704', 'there is no resource "contents"', 'a resource that is misspelled');
@@ -94,7 +97,9 @@ SELECT is_empty($$SELECT FROM pg_event_trigger WHERE evtname = 'intrex_auth_guar
 SELECT lives_ok($$SELECT auth.guard_ddl(false)$$, 'and off again');
 SELECT is(pg_temp.attempt('GRANT SELECT ON shop.late TO anon'), 'done', 'then nothing is refused');
 SET LOCAL client_min_messages = warning;
+\set VERBOSITY default
 SELECT auth.guard_ddl(true) \g /dev/null
+\set VERBOSITY terse
 SET LOCAL client_min_messages = error;
 SELECT auth.guard_ddl(false) \g /dev/null
 
