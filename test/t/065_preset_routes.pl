@@ -31,7 +31,7 @@ sub blocks
 	return @blocks;
 }
 
-my ($for_server, $for_database) = blocks('The database', 'sql');
+my ($for_server, $for_database, $settings) = blocks('The database', 'sql');
 my ($configuration) = blocks('The database', 'ini');
 my ($first_administrator) = blocks('Users', 'sql');
 my ($get) = $page =~ /^GET is enough for (.*?)\./ms;
@@ -55,6 +55,7 @@ for my $name (qw(intrex neonpro unipulse chalvien))
 	$node->safe_psql('postgres', "CREATE DATABASE $name");
 	$node->safe_psql($name, $for_database =~ s/use_preset\('\w+'\)/use_preset('$name')/r);
 	$node->safe_psql($name, blocks($section{$name} // $name, 'sql'));
+	$node->safe_psql($name, $settings =~ s/mydb/$name/gr);
 	$node->safe_psql($name, "SELECT auth.key_export('$folder/$name.jwks')");
 	# PostgREST's connections are not older
 	$node->safe_psql($name, "ALTER DATABASE $name SET intrex_auth.allow_bootstrap = on") if $name eq 'chalvien';
@@ -175,6 +176,8 @@ sub everywhere
 	my $next = request('nobody', 'POST', '!refresh', '{}', Cookie => $cookie{$who});
 	is($next->{data}{user}{id}, $id{$who}, "$preset: refreshed by the cookie");
 	$token{$who} = $next->{data}{access_token};
+	endpoint($who, 'login', { email => address($who), password => password($who) }, 'X-Forwarded-For' => '203.0.113.9, 198.51.100.7');
+	is((map { $_->{address} } grep { $_->{current} } @{ endpoint($who, 'sessions', {})->{sessions} })[0], '198.51.100.7', "$preset: his address is what the proxy says");
 	for my $function ($get =~ /`(\w+)`/g)
 	{
 		my $status = request($who, 'GET', "!$function")->{status};
