@@ -171,8 +171,12 @@ sub everywhere
 
 	administrator() unless $token{administrator};
 	is(endpoint($who, 'me', {})->{user}{email}, address($who), "$preset: me");
-	my $grant = endpoint($who, 'login', { email => address($who), password => password($who) });
-	ok(!exists $grant->{refresh_token} && $cookie{$who}, "$preset: the refresh token is in a cookie");
+	my $login = request('nobody', 'POST', '!login', encode_json({ email => address($who), password => password($who) }));
+	my ($seconds, $lasts, $site) = $preset eq 'intrex' ? (86400, 86400, 'Lax') : (900, 604800, 'Strict');
+	ok(!exists $login->{data}{refresh_token}, "$preset: the refresh token is not in the body");
+	like($login->{headers}{'set-cookie'}, qr/^refresh_token=[\w-]{43}; Path=\/; Max-Age=$lasts; HttpOnly; Secure; SameSite=$site$/, "$preset: it is in the cookie of the preset");
+	is($login->{data}{expires_in}, $seconds, "$preset: the access token lasts as the preset says");
+	($cookie{$who}) = $login->{headers}{'set-cookie'} =~ /^([^;]*)/;
 	my $next = request('nobody', 'POST', '!refresh', '{}', Cookie => $cookie{$who});
 	is($next->{data}{user}{id}, $id{$who}, "$preset: refreshed by the cookie");
 	$token{$who} = $next->{data}{access_token};
@@ -349,6 +353,7 @@ routes(<<'END');
 	POST !members {}                             user:404=tenant_not_found
 END
 everywhere('other');
+is(request('user', 'GET', 'orders?item=eq.none', undef, Accept => 'application/vnd.pgrst.object+json')->{status}, 406, 'chalvien: one row, and there is none');
 endpoint('user', 'logout', {});
 routes('GET orders - user:401=session_revoked');
 
