@@ -42,6 +42,8 @@ BEGIN
 		SELECT p
 		FROM auth.protected_tables p, pg_class c, pg_namespace n
 		WHERE c.oid = target AND n.oid = c.relnamespace
+			-- a view that got the name is code of whoever made it
+			AND c.relkind IN ('r', 'p')
 			AND p.schema_name = n.nspname AND p.table_name = c.relname);
 END
 $$;

@@ -264,6 +264,7 @@ CREATE OR REPLACE FUNCTION auth.row_facts(target regclass, row_id uuid,
 DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
 	key name := auth._protect_key(target);
+	changed name;
 BEGIN
 	IF entry.id IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('%s is not protected', target),
@@ -271,6 +272,12 @@ BEGIN
 	ELSIF key IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('%s has no key of one uuid', target),
 			HINT = 'Leave the row out to explain the table.';
+	END IF;
+	-- a cast of another type would be code of the table's owner, run as whoever asks
+	SELECT a.attname INTO changed FROM pg_attribute AS a
+		WHERE a.attrelid = target AND a.attname IN (entry.tenant_column, entry.unit_column, entry.owner_column, entry.assignee_column) AND a.atttypid <> 'uuid'::regtype;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column %I of table %s is not of type uuid any more', changed, target);
 	END IF;
 	EXECUTE format('SELECT true, %s, %s, %s, %s, array_remove(ARRAY[t.%I, %s], NULL) FROM %s AS t WHERE t.%I OPERATOR(pg_catalog.=) $1',
 		coalesce('t.' || quote_ident(entry.tenant_column), 'NULL::uuid'), coalesce('t.' || quote_ident(entry.unit_column), 'NULL::uuid'),

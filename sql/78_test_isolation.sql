@@ -19,6 +19,19 @@ $$;
 COMMENT ON FUNCTION auth._isolation_views(regclass, name) IS 'views that read a table with the rights of their owner: whether they tell whose row it is, and what can be done through them';
 REVOKE ALL ON FUNCTION auth._isolation_views(regclass, name) FROM PUBLIC;
 
+-- SET ROLE alone would let code of the table's owner reset it, and be the superuser.
+CREATE OR REPLACE FUNCTION auth._isolation_try(role text, statement text, counts boolean) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT
+	AS 'MODULE_PATHNAME', 'intrex_auth_isolation_try';
+COMMENT ON FUNCTION auth._isolation_try(text, text, boolean) IS 'runs a statement as anon, authenticated or auth_platform, in a way that nothing in it can become the superuser who asks; returns the number of rows that it met, or that it counts';
+REVOKE ALL ON FUNCTION auth._isolation_try(text, text, boolean) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._isolation_values(target regclass, isolating_column name) RETURNS uuid[]
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'intrex_auth_isolation_values';
+COMMENT ON FUNCTION auth._isolation_values(regclass, name) IS 'up to two values of a column of a table and its parts, read without a plan and without their policies, for superusers';
+REVOKE ALL ON FUNCTION auth._isolation_values(regclass, name) FROM PUBLIC;
+
 -- What a table has that trying finds by chance only: policies of others, which may
 -- let in somebody else than those who try, and parts that auth.protect has not seen.
 CREATE OR REPLACE FUNCTION auth._isolation_loopholes(target regclass)
@@ -116,7 +129,7 @@ CREATE OR REPLACE FUNCTION auth.test_isolation(relation regclass DEFAULT NULL)
 	RETURNS TABLE (target text, command text, verdict text, detail text)
 	LANGUAGE plpgsql VOLATILE
 	-- with it off, as after reading a dump, every policy refuses what it would let through
-	SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off
+	SET search_path = pg_catalog, pg_temp SET row_security = on SET quote_all_identifiers = off SET lc_messages = 'C'
 	AS $$
 #variable_conflict use_variable
 DECLARE
@@ -127,6 +140,7 @@ DECLARE
 	met bigint;
 	state text;
 	message text;
+	held uuid[];
 	own uuid;
 	other uuid;
 	visitor CONSTANT uuid := gen_random_uuid();
@@ -152,12 +166,21 @@ BEGIN
 		FROM (
 			SELECT r.statement FROM auth._protect_renamed() AS r
 			UNION ALL
-			SELECT w.warning FROM auth._protect_stale() AS w WHERE NOT EXISTS (SELECT FROM auth._protect_renamed())) AS s
+			SELECT w.warning FROM auth._protect_stale() AS w WHERE NOT EXISTS (SELECT FROM auth._protect_renamed())
+			UNION ALL
+			SELECT format('-- %I.%I is not what auth.protect has protected', t.schema_name, t.table_name)
+			FROM auth.protected_tables AS t
+			JOIN pg_namespace AS n ON n.nspname = t.schema_name
+			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
+			LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = coalesce(t.tenant_column, t.owner_column) AND NOT a.attisdropped
+			WHERE c.relkind NOT IN ('r', 'p') OR a.atttypid <> 'uuid'::regtype) AS s
 		WHERE relation IS NULL;
 	BEGIN
 		-- auth.guard_ddl is not to refuse what is granted below
 		PERFORM set_config('intrex_auth.exposed_schemas', '', true);
 		PERFORM set_config('session_replication_role', 'origin', true);
+		-- and none is put off to the end of the transaction, when they would not be seen
+		PERFORM auth._constraints_now();
 		-- a role that may do everything in its tenant, so that nothing but the tenant is
 		-- in the way, and one that may do everything with its own
 		INSERT INTO auth.roles (name, rank) VALUES (visitor_role, 0), (visitor_own_role, 0);
@@ -174,12 +197,13 @@ BEGIN
 			JOIN pg_namespace AS n ON n.nspname = t.schema_name
 			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
 			JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = coalesce(t.tenant_column, t.owner_column) AND NOT a.attisdropped
-			WHERE relation IS NULL OR c.oid = relation
+			WHERE (relation IS NULL OR c.oid = relation) AND c.relkind IN ('r', 'p') AND a.atttypid = 'uuid'::regtype
 			ORDER BY c.oid::regclass::text
 		LOOP
 			-- a tenant, or a user, with rows if there is one, and another one
-			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I IS NOT NULL LIMIT 1', entry.isolating_column, entry.name) INTO own;
-			EXECUTE format('SELECT %1$I FROM %2$s WHERE %1$I <> $1 LIMIT 1', entry.isolating_column, entry.name) INTO other USING own;
+			held := auth._isolation_values(entry.name, entry.isolating_column);
+			own := held[1];
+			other := held[2];
 			alone := other IS NULL;
 			empty := own IS NULL;
 			own := coalesce(own, visitor);
@@ -213,6 +237,9 @@ BEGIN
 				SELECT c.command, c.statement, c.counts, false, c.as_role, c.found
 				FROM auth._isolation_of_strangers(entry.name, entry.isolating_column, CASE WHEN entry.of_users THEN visitor ELSE session END) AS c
 			LOOP
+				-- unless it comes to its end
+				state := 'P9999';
+				message := 'ended by code of the table';
 				BEGIN
 					PERFORM set_config('intrex_auth.token', '', true);
 					IF try.as_role <> 'anon' THEN
@@ -222,13 +249,7 @@ BEGIN
 					END IF;
 					-- triggers would refuse what policies let through
 					PERFORM set_config('session_replication_role', 'replica', true) WHERE try.found IS NOT NULL;
-					EXECUTE format('SET LOCAL ROLE %I', try.as_role);
-					IF try.counts THEN
-						EXECUTE try.statement INTO met;
-					ELSE
-						EXECUTE try.statement;
-						GET DIAGNOSTICS met = ROW_COUNT;
-					END IF;
+					met := auth._isolation_try(try.as_role, try.statement, try.counts);
 					state := NULL;
 					RAISE EXCEPTION USING ERRCODE = 'P9999';
 				EXCEPTION
@@ -239,6 +260,8 @@ BEGIN
 				END;
 				results := results || jsonb_build_object('target', entry.name::text, 'command', try.command,
 					'verdict', CASE
+						-- refused to us, and not to users
+						WHEN state = '42501' AND message LIKE '%security-restricted operation%' THEN 'unclear'
 						-- to be refused, a row must have been met
 						WHEN try.found IS NOT NULL AND NOT try.counts AND (state = '42501' OR state LIKE '23%') THEN 'LEAK'
 						WHEN try.found IS NOT NULL AND met > 0 AND state IS NULL THEN try.found
