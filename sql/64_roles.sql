@@ -189,7 +189,9 @@ DECLARE
 	role auth.roles := auth._demand_role_row(name, tenant_id);
 	members bigint;
 BEGIN
-	-- no member keeps a role that is not there any more; nobody gets it meanwhile
+	-- no member keeps a role that is not there any more; nobody gets it meanwhile, and
+	-- an old snapshot would miss who has got it since
+	PERFORM auth._demand_read_committed();
 	LOCK TABLE auth.memberships IN SHARE ROW EXCLUSIVE MODE;
 	SELECT count(*) INTO members FROM auth.memberships AS m
 		WHERE m.role = role.name AND (role.tenant_id IS NULL OR m.tenant_id = role.tenant_id);
