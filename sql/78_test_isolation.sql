@@ -32,6 +32,24 @@ CREATE OR REPLACE FUNCTION auth._isolation_values(target regclass, isolating_col
 COMMENT ON FUNCTION auth._isolation_values(regclass, name) IS 'up to two values of a column of a table and its parts, read without a plan and without their policies, for superusers';
 REVOKE ALL ON FUNCTION auth._isolation_values(regclass, name) FROM PUBLIC;
 
+-- Is a relation with the name of an entry the table that it was made for? auth_admin
+-- writes entries, and what is tested is granted to the API roles meanwhile: so its
+-- owner must have let it have a trigger of ours. One that is disabled counts, too.
+CREATE OR REPLACE FUNCTION auth._isolation_testable(target oid, entry auth.protected_tables) RETURNS boolean
+	LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT EXISTS (
+		SELECT FROM pg_class AS c
+		JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = coalesce((entry).tenant_column, (entry).owner_column) AND NOT a.attisdropped
+		JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgfoid IN ('auth.tenant_immutable()'::regprocedure, 'auth.columns_guard()'::regprocedure)
+		WHERE c.oid = target AND c.relkind IN ('r', 'p') AND a.atttypid = 'uuid'::regtype
+			AND n.nspname NOT IN ('auth', 'auth_api', 'pg_catalog', 'information_schema'))
+$$;
+COMMENT ON FUNCTION auth._isolation_testable(oid, auth.protected_tables) IS 'whether a relation is a table that auth.protect has protected, with a column of the type that isolates it';
+REVOKE ALL ON FUNCTION auth._isolation_testable(oid, auth.protected_tables) FROM PUBLIC;
+
 -- What a table has that trying finds by chance only: policies of others, which may
 -- let in somebody else than those who try, and parts that auth.protect has not seen.
 CREATE OR REPLACE FUNCTION auth._isolation_loopholes(target regclass)
@@ -154,7 +172,7 @@ DECLARE
 BEGIN
 	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'permission denied to test the isolation', HINT = 'Only superusers may.';
-	ELSIF (auth._protect_entry(relation)).id IS NULL AND relation IS NOT NULL THEN
+	ELSIF relation IS NOT NULL AND auth._isolation_testable(relation, auth._protect_entry(relation)) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('table %s is not protected, or was renamed since', relation),
 			HINT = format('SELECT * FROM auth.protect(%L);', relation);
@@ -172,8 +190,7 @@ BEGIN
 			FROM auth.protected_tables AS t
 			JOIN pg_namespace AS n ON n.nspname = t.schema_name
 			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
-			LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = coalesce(t.tenant_column, t.owner_column) AND NOT a.attisdropped
-			WHERE c.relkind NOT IN ('r', 'p') OR a.atttypid <> 'uuid'::regtype) AS s
+			WHERE NOT auth._isolation_testable(c.oid, t)) AS s
 		WHERE relation IS NULL;
 	BEGIN
 		-- auth.guard_ddl is not to refuse what is granted below
@@ -197,85 +214,91 @@ BEGIN
 			JOIN pg_namespace AS n ON n.nspname = t.schema_name
 			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
 			JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = coalesce(t.tenant_column, t.owner_column) AND NOT a.attisdropped
-			WHERE (relation IS NULL OR c.oid = relation) AND c.relkind IN ('r', 'p') AND a.atttypid = 'uuid'::regtype
+			WHERE (relation IS NULL OR c.oid = relation) AND auth._isolation_testable(c.oid, t)
 			ORDER BY c.oid::regclass::text
 		LOOP
-			-- a tenant, or a user, with rows if there is one, and another one
-			held := auth._isolation_values(entry.name, entry.isolating_column);
-			own := held[1];
-			other := held[2];
-			alone := other IS NULL;
-			empty := own IS NULL;
-			own := coalesce(own, visitor);
-			other := coalesce(other, session);
-			person := CASE WHEN entry.of_users THEN own ELSE visitor END;
-			tenant := CASE WHEN entry.of_users THEN visitor ELSE own END;
-			IF entry.of_users THEN
-				INSERT INTO auth.users (id, email) VALUES (person, person || '@isolation.test') ON CONFLICT DO NOTHING;
-				UPDATE auth.users AS u SET banned_until = NULL WHERE u.id = person AND u.banned_until IS NOT NULL;
-			END IF;
-			DELETE FROM auth.memberships AS m WHERE (m.tenant_id, m.user_id) = (tenant, person);
-			INSERT INTO auth.memberships (tenant_id, user_id, role)
-				VALUES (tenant, person, CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END);
-			DELETE FROM auth.sessions WHERE id = session;
-			INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (session, person, tenant);
-			-- what does not show: a trigger and a policy hold the same row
-			results := results || (
-				SELECT jsonb_build_object('target', entry.name::text, 'command', 'auth.protect() again',
-					'verdict', CASE count(*) WHEN 0 THEN 'ok' ELSE 'changed' END, 'detail', string_agg(p.statement, '; '))
-				FROM auth._protect_plan(entry.name) AS p);
-			results := results || coalesce((
-				SELECT jsonb_agg(jsonb_build_object('target', l.target_part, 'command', l.command, 'verdict', l.verdict, 'detail', l.detail))
-				FROM auth._isolation_loopholes(entry.name) AS l), '[]');
-			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO authenticated', entry.name);
-			EXECUTE format('GRANT USAGE ON SCHEMA %s TO authenticated', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = entry.name));
-			UPDATE auth.memberships AS m SET role = CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END
-				WHERE (m.tenant_id, m.user_id) = (session, visitor);
-			FOR try IN
-				SELECT c.*, 'authenticated' AS as_role, NULL AS found FROM auth._isolation_commands(entry.name, entry.isolating_column, own, other) AS c
-				UNION ALL
-				SELECT c.command, c.statement, c.counts, false, c.as_role, c.found
-				FROM auth._isolation_of_strangers(entry.name, entry.isolating_column, CASE WHEN entry.of_users THEN visitor ELSE session END) AS c
-			LOOP
-				-- unless it comes to its end
-				state := 'P9999';
-				message := 'ended by code of the table';
-				BEGIN
-					PERFORM set_config('intrex_auth.token', '', true);
-					IF try.as_role <> 'anon' THEN
-						PERFORM auth.authenticate(auth.jwt_sign(CASE WHEN try.found IS NULL
-							THEN jsonb_build_object('sub', person, 'session_id', session, 'tenant_id', tenant, 'role', 'authenticated')
-							ELSE jsonb_build_object('sub', visitor, 'session_id', strange_session, 'tenant_id', session, 'role', 'authenticated') END));
-					END IF;
-					-- triggers would refuse what policies let through
-					PERFORM set_config('session_replication_role', 'replica', true) WHERE try.found IS NOT NULL;
-					met := auth._isolation_try(try.as_role, try.statement, try.counts);
-					state := NULL;
-					RAISE EXCEPTION USING ERRCODE = 'P9999';
-				EXCEPTION
-					WHEN SQLSTATE 'P9999' THEN
-						NULL;
-					WHEN OTHERS THEN
-						GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-				END;
-				results := results || jsonb_build_object('target', entry.name::text, 'command', try.command,
-					'verdict', CASE
-						-- refused to us, and not to users
-						WHEN state = '42501' AND message LIKE '%security-restricted operation%' THEN 'unclear'
-						-- to be refused, a row must have been met
-						WHEN try.found IS NOT NULL AND NOT try.counts AND (state = '42501' OR state LIKE '23%') THEN 'LEAK'
-						WHEN try.found IS NOT NULL AND met > 0 AND state IS NULL THEN try.found
-						WHEN try.found IS NOT NULL AND met = 0 AND state IS NULL THEN CASE WHEN empty THEN 'untested' ELSE 'ok' END
-						WHEN state = '42501' THEN 'ok'
-						-- policies come before constraints: this row had passed them
-						WHEN state LIKE '23%' AND try.refused THEN 'LEAK'
-						WHEN state IS NOT NULL THEN 'unclear'
-						WHEN met = 0 AND alone AND NOT try.refused THEN 'untested'
-						WHEN met = 0 AND try.command <> 'TRUNCATE' THEN 'ok'
-						ELSE 'LEAK' END,
-					'detail', CASE WHEN state IS NULL THEN format('%s rows%s', met, CASE WHEN try.found IS NOT NULL AND empty THEN ', and nobody has any'
-						WHEN try.found IS NULL AND alone AND NOT try.refused THEN ', and no other has any' END) ELSE concat_ws(' ', state, message) END);
-			END LOOP;
+			-- the code of one table is not to meet what is granted on another
+			BEGIN
+				-- a tenant, or a user, with rows if there is one, and another one
+				held := auth._isolation_values(entry.name, entry.isolating_column);
+				own := held[1];
+				other := held[2];
+				alone := other IS NULL;
+				empty := own IS NULL;
+				own := coalesce(own, visitor);
+				other := coalesce(other, session);
+				person := CASE WHEN entry.of_users THEN own ELSE visitor END;
+				tenant := CASE WHEN entry.of_users THEN visitor ELSE own END;
+				IF entry.of_users THEN
+					INSERT INTO auth.users (id, email) VALUES (person, person || '@isolation.test') ON CONFLICT DO NOTHING;
+					UPDATE auth.users AS u SET banned_until = NULL WHERE u.id = person AND u.banned_until IS NOT NULL;
+				END IF;
+				DELETE FROM auth.memberships AS m WHERE (m.tenant_id, m.user_id) = (tenant, person);
+				INSERT INTO auth.memberships (tenant_id, user_id, role)
+					VALUES (tenant, person, CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END);
+				DELETE FROM auth.sessions WHERE id = session;
+				INSERT INTO auth.sessions (id, user_id, tenant_id) VALUES (session, person, tenant);
+				-- what does not show: a trigger and a policy hold the same row
+				results := results || (
+					SELECT jsonb_build_object('target', entry.name::text, 'command', 'auth.protect() again',
+						'verdict', CASE count(*) WHEN 0 THEN 'ok' ELSE 'changed' END, 'detail', string_agg(p.statement, '; '))
+					FROM auth._protect_plan(entry.name) AS p);
+				results := results || coalesce((
+					SELECT jsonb_agg(jsonb_build_object('target', l.target_part, 'command', l.command, 'verdict', l.verdict, 'detail', l.detail))
+					FROM auth._isolation_loopholes(entry.name) AS l), '[]');
+				EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO authenticated', entry.name);
+				EXECUTE format('GRANT USAGE ON SCHEMA %s TO authenticated', (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = entry.name));
+				UPDATE auth.memberships AS m SET role = CASE WHEN entry.of_users THEN visitor_own_role ELSE visitor_role END
+					WHERE (m.tenant_id, m.user_id) = (session, visitor);
+				FOR try IN
+					SELECT c.*, 'authenticated' AS as_role, NULL AS found FROM auth._isolation_commands(entry.name, entry.isolating_column, own, other) AS c
+					UNION ALL
+					SELECT c.command, c.statement, c.counts, false, c.as_role, c.found
+					FROM auth._isolation_of_strangers(entry.name, entry.isolating_column, CASE WHEN entry.of_users THEN visitor ELSE session END) AS c
+				LOOP
+					-- unless it comes to its end
+					state := 'P9999';
+					message := 'ended by code of the table';
+					BEGIN
+						PERFORM set_config('intrex_auth.token', '', true);
+						IF try.as_role <> 'anon' THEN
+							PERFORM auth.authenticate(auth.jwt_sign(CASE WHEN try.found IS NULL
+								THEN jsonb_build_object('sub', person, 'session_id', session, 'tenant_id', tenant, 'role', 'authenticated')
+								ELSE jsonb_build_object('sub', visitor, 'session_id', strange_session, 'tenant_id', session, 'role', 'authenticated') END));
+						END IF;
+						-- triggers would refuse what policies let through
+						PERFORM set_config('session_replication_role', 'replica', true) WHERE try.found IS NOT NULL;
+						met := auth._isolation_try(try.as_role, try.statement, try.counts);
+						state := NULL;
+						RAISE EXCEPTION USING ERRCODE = 'P9999';
+					EXCEPTION
+						WHEN SQLSTATE 'P9999' THEN
+							NULL;
+						WHEN OTHERS THEN
+							GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+					END;
+					results := results || jsonb_build_object('target', entry.name::text, 'command', try.command,
+						'verdict', CASE
+							-- refused to us, and not to users
+							WHEN state = '42501' AND message LIKE '%security-restricted operation%' THEN 'unclear'
+							-- to be refused, a row must have been met
+							WHEN try.found IS NOT NULL AND NOT try.counts AND (state = '42501' OR state LIKE '23%') THEN 'LEAK'
+							WHEN try.found IS NOT NULL AND met > 0 AND state IS NULL THEN try.found
+							WHEN try.found IS NOT NULL AND met = 0 AND state IS NULL THEN CASE WHEN empty THEN 'untested' ELSE 'ok' END
+							WHEN state = '42501' THEN 'ok'
+							-- policies come before constraints: this row had passed them
+							WHEN state LIKE '23%' AND try.refused THEN 'LEAK'
+							WHEN state IS NOT NULL THEN 'unclear'
+							WHEN met = 0 AND alone AND NOT try.refused THEN 'untested'
+							WHEN met = 0 AND try.command <> 'TRUNCATE' THEN 'ok'
+							ELSE 'LEAK' END,
+						'detail', CASE WHEN state IS NULL THEN format('%s rows%s', met, CASE WHEN try.found IS NOT NULL AND empty THEN ', and nobody has any'
+							WHEN try.found IS NULL AND alone AND NOT try.refused THEN ', and no other has any' END) ELSE concat_ws(' ', state, message) END);
+				END LOOP;
+				RAISE EXCEPTION USING ERRCODE = 'P9998';
+			EXCEPTION WHEN SQLSTATE 'P9998' THEN
+				NULL;
+			END;
 		END LOOP;
 		RAISE EXCEPTION USING ERRCODE = 'P9998';
 	EXCEPTION WHEN SQLSTATE 'P9998' THEN

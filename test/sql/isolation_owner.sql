@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(32);
+SELECT plan(36);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -145,6 +145,35 @@ SELECT matches(string_agg(detail, ' '), '^-- owned.things is not what auth.prote
 SELECT throws_ok(format('SELECT * FROM auth.explain_access(%L, %L, %L, %L)', :'asked', 'read', 'owned.things', :'row'), '42804', NULL, 'explain_access refuses it');
 SELECT throws_ok(format('SELECT auth.who_can(%L, %L, %L)', 'read', 'owned.things', :'row'), '42804', NULL, 'and who_can');
 SELECT is(s.ran, 0::bigint, 'none of them has run anything') FROM pg_temp.struck() AS s;
+
+SELECT throws_ok($$SELECT * FROM auth.test_isolation('owned.things')$$, '55000', NULL, 'nor is it called well by its name');
+
+-- an administrator who enters tables that are none of his, to have them granted
+ROLLBACK TO clean;
+CREATE TABLE public.secrets (id uuid PRIMARY KEY, text text);
+INSERT INTO public.secrets VALUES (gen_random_uuid(), 'secret');
+CREATE FUNCTION owned.reads() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM nextval('public.ran');
+	PERFORM nextval('public.seen_secret') FROM public.secrets;
+	PERFORM nextval('public.seen_secret') FROM auth.users;
+	RETURN NEW;
+EXCEPTION WHEN insufficient_privilege THEN
+	RETURN NEW;
+END
+$$;
+CREATE SEQUENCE public.seen_secret;
+GRANT ALL ON SEQUENCE public.seen_secret TO PUBLIC;
+ALTER FUNCTION owned.reads() OWNER TO "isolation owner";
+CREATE TRIGGER reads BEFORE INSERT OR UPDATE ON owned.things FOR EACH ROW EXECUTE FUNCTION owned.reads();
+SET LOCAL ROLE auth_admin;
+INSERT INTO auth.protected_tables (schema_name, table_name, tenant_column, tenant_fk, had_default, had_not_null, had_rls, had_force_rls)
+	VALUES ('auth', 'users', 'id', false, false, false, false, false), ('public', 'secrets', 'id', false, false, false, false, false);
+RESET ROLE;
+SELECT is(string_agg(DISTINCT target, ','), 'owned.things', 'tables that were only entered are not tried') FROM auth.test_isolation();
+SELECT is(string_agg(detail, ' ' ORDER BY detail), '-- auth.users is not what auth.protect has protected -- public.secrets is not what auth.protect has protected', 'they are told')
+	FROM auth.test_isolation() WHERE target IS NULL;
+SELECT ok(s.ran > 0 AND NOT (SELECT is_called FROM public.seen_secret), 'and granted to nobody') FROM pg_temp.struck() AS s;
 
 -- what it is made of
 ROLLBACK TO clean;
