@@ -26,12 +26,6 @@ CREATE OR REPLACE FUNCTION auth._isolation_try(role text, statement text, counts
 COMMENT ON FUNCTION auth._isolation_try(text, text, boolean) IS 'runs a statement as anon, authenticated or auth_platform, in a way that nothing in it can become the superuser who asks; returns the number of rows that it met, or that it counts';
 REVOKE ALL ON FUNCTION auth._isolation_try(text, text, boolean) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth._isolation_values(target regclass, isolating_column name) RETURNS uuid[]
-	LANGUAGE c STABLE STRICT
-	AS 'MODULE_PATHNAME', 'intrex_auth_isolation_values';
-COMMENT ON FUNCTION auth._isolation_values(regclass, name) IS 'up to two values of a column of a table and its parts, read without a plan and without their policies, for superusers';
-REVOKE ALL ON FUNCTION auth._isolation_values(regclass, name) FROM PUBLIC;
-
 -- Is a relation with the name of an entry the table that it was made for? auth_admin
 -- writes entries, and what is tested is granted to the API roles meanwhile: so its
 -- owner must have let it have a trigger of ours. One that is disabled counts, too.
@@ -220,7 +214,7 @@ BEGIN
 			-- the code of one table is not to meet what is granted on another
 			BEGIN
 				-- a tenant, or a user, with rows if there is one, and another one
-				held := auth._isolation_values(entry.name, entry.isolating_column);
+				held := auth._plain_values(entry.name, entry.isolating_column);
 				own := held[1];
 				other := held[2];
 				alone := other IS NULL;

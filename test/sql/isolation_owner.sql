@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(36);
+SELECT plan(46);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -100,6 +100,9 @@ RESET ROLE;
 SELECT pg_temp.struck() AS measured \gset
 SELECT ok(count(*) > 10, 'predicates of indexes and constraints') FROM auth.test_isolation('owned.things');
 SELECT is(s.became, 0::bigint, 'became nobody') FROM pg_temp.struck() AS s;
+SELECT matches(string_agg(explanation, '; '), 'the row belongs to tenant .*; the user is not a member of tenant', 'explain_access tells the superuser of the row') FROM auth.explain_access(:'asked', 'read', 'owned.things', :'row');
+SELECT ok(count(*) = 0, 'and who_can') FROM auth.who_can('read', 'owned.things', :'row');
+SELECT is(s.ran, 0::bigint, 'and neither has run anything') FROM pg_temp.struck() AS s;
 
 ROLLBACK TO clean;
 SET LOCAL ROLE "isolation owner";
@@ -183,12 +186,25 @@ SELECT is(auth._isolation_try('anon', 'SELECT NULL::bigint', true), 0::bigint, '
 SELECT throws_ok($$SELECT auth._isolation_try('anon', 'COMMIT', false)$$, '0A000', NULL, 'transactions are not ended');
 SELECT is(auth._isolation_try('anon', NULL, false), NULL, 'nothing is not tried');
 SELECT is(current_user, session_user, 'and who asked is himself again');
-SELECT ok(auth._isolation_values('owned.things', 'tenant_id') <@ ARRAY[:'one', :'two']::uuid[] AND cardinality(auth._isolation_values('owned.things', 'tenant_id')) = 2, 'two tenants have rows');
-SELECT is(auth._isolation_values('owned.things', 'text'), '{}', 'a column of another type has none');
-SELECT is(auth._isolation_values('owned.things', 'tableoid'), '{}', 'nor one of the system');
+SELECT ok(auth._plain_values('owned.things', 'tenant_id') <@ ARRAY[:'one', :'two']::uuid[] AND cardinality(auth._plain_values('owned.things', 'tenant_id')) = 2, 'two tenants have rows');
+SELECT is(auth._plain_values('owned.things', 'text'), '{}', 'a column of another type has none');
+SELECT is(auth._plain_values('owned.things', 'tableoid'), '{}', 'nor one of the system');
+SELECT is(auth._plain_row('owned.things', 'id', :'row', '{id,tenant_id,text,nothing,NULL}'), (SELECT ARRAY[id, tenant_id, NULL, NULL, NULL] FROM owned.things WHERE id = :'row'), 'a row is read as it is');
+SELECT is(auth._plain_row('owned.things', 'id', gen_random_uuid(), '{id}'), NULL, 'one that is not there is NULL');
+SELECT is(auth._plain_row('owned.things', 'text', :'row', '{id}'), NULL, 'and so is one by another column');
+SELECT is(auth._plain_row('owned.things', 'id', :'row', '{}'), '{}', 'no columns, no values');
+CREATE TABLE owned.parts (id uuid, tenant_id uuid, PRIMARY KEY (id, tenant_id)) PARTITION BY LIST (tenant_id);
+CREATE TABLE owned.part_one PARTITION OF owned.parts FOR VALUES IN (:'one');
+CREATE TABLE owned.part_two (tenant_id uuid NOT NULL, gone text, id uuid NOT NULL);
+ALTER TABLE owned.part_two DROP COLUMN gone;
+ALTER TABLE owned.parts ATTACH PARTITION owned.part_two DEFAULT;
+INSERT INTO owned.parts VALUES (:'row', :'two'), (gen_random_uuid(), :'one');
+SELECT is(auth._plain_row('owned.parts', 'id', :'row', '{tenant_id,id}'), ARRAY[:'two', :'row']::uuid[], 'partitions have their own order of columns');
+SELECT is(cardinality(auth._plain_values('owned.parts', 'tenant_id')), 2, 'and are all looked through');
 SET LOCAL ROLE auth_owner;
+SELECT throws_ok(format('SELECT auth._plain_row(%L, %L, %L, %L)', 'owned.things', 'id', :'row', '{id}'), '42501', NULL, 'a row past policies is for superusers');
 SELECT throws_ok($$SELECT auth._isolation_try('auth_platform', 'SELECT 1::bigint', true)$$, '42501', NULL, 'not even the owner of the functions may');
-SELECT throws_ok($$SELECT auth._isolation_values('owned.things', 'tenant_id')$$, '42501', NULL, 'nor read past policies');
+SELECT throws_ok($$SELECT auth._plain_values('owned.things', 'tenant_id')$$, '42501', NULL, 'nor read past policies');
 RESET ROLE;
 
 SELECT * FROM finish();
