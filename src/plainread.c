@@ -6,7 +6,7 @@
  * of a table, but the planner computes the predicates of its indexes and its
  * constraints as whoever asks, and by the time that a query names a table, a view
  * may have taken the name.  So rows are read here by OID, and columns of type uuid
- * as they are stored.
+ * as they are stored.  So are those of type bytea, where what a key sealed is counted.
  */
 #include "postgres.h"
 
@@ -32,6 +32,7 @@
 
 SQL_FUNCTION(intrex_auth_plain_values);
 SQL_FUNCTION(intrex_auth_plain_row);
+SQL_FUNCTION(intrex_auth_plain_count);
 
 static void
 DemandSuperuser(void)
@@ -197,4 +198,55 @@ intrex_auth_plain_row(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, 1, &count, &lower_bound,
 											 UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
+
+/*
+ * SQL function: auth._plain_count(target regclass, column_name name, start bytea) returns bigint
+ *
+ * Of this table alone, how many values of a column of type bytea, or of a domain
+ * over it, begin like this.
+ */
+Datum
+intrex_auth_plain_count(PG_FUNCTION_ARGS)
+{
+	bytea	   *start = PG_GETARG_BYTEA_PP(2);
+	int32		length = VARSIZE_ANY_EXHDR(start);
+	int64		count = 0;
+	Relation	relation;
+	AttrNumber	number;
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+
+	DemandSuperuser();
+	relation = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	if (relation == NULL)
+		PG_RETURN_INT64(0);
+	number = get_attnum(RelationGetRelid(relation), NameStr(*PG_GETARG_NAME(1)));
+	if ((relation->rd_rel->relkind != RELKIND_RELATION && relation->rd_rel->relkind != RELKIND_MATVIEW) ||
+		number <= 0 || getBaseType(TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid) != BYTEAOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("there is no such column of type bytea")));
+
+	scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+	slot = table_slot_create(relation, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(slot, number, &isnull);
+		bytea	   *beginning;
+
+		CHECK_FOR_INTERRUPTS();
+		if (isnull)
+			continue;
+		beginning = DatumGetByteaPSlice(value, 0, length);
+		if (VARSIZE_ANY_EXHDR(beginning) == length &&
+			memcmp(VARDATA_ANY(beginning), VARDATA_ANY(start), length) == 0)
+			count++;
+		pfree(beginning);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	relation_close(relation, AccessShareLock);
+	PG_RETURN_INT64(count);
 }

@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(46);
+SELECT plan(51);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -104,6 +104,12 @@ SELECT matches(string_agg(explanation, '; '), 'the row belongs to tenant .*; the
 SELECT ok(count(*) = 0, 'and who_can') FROM auth.who_can('read', 'owned.things', :'row');
 SELECT is(s.ran, 0::bigint, 'and neither has run anything') FROM pg_temp.struck() AS s;
 
+ALTER TABLE owned.things ADD COLUMN sealed bytea;
+SELECT pg_temp.struck() AS measured \gset
+SELECT ok(count(k.kid) > 0 AND count(u.source) >= 0, 'nor has auth.key_uses, which reads all tables')
+	FROM auth.keys() AS k LEFT JOIN LATERAL auth.key_uses(k.kid) AS u ON true WHERE k."use" = 'seal';
+SELECT is(s.ran, 0::bigint, 'run anything') FROM pg_temp.struck() AS s;
+
 ROLLBACK TO clean;
 SET LOCAL ROLE "isolation owner";
 CREATE FUNCTION owned.quit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'P9999'; END $$;
@@ -193,6 +199,11 @@ SELECT is(auth._plain_row('owned.things', 'id', :'row', '{id,tenant_id,text,noth
 SELECT is(auth._plain_row('owned.things', 'id', gen_random_uuid(), '{id}'), NULL, 'one that is not there is NULL');
 SELECT is(auth._plain_row('owned.things', 'text', :'row', '{id}'), NULL, 'and so is one by another column');
 SELECT is(auth._plain_row('owned.things', 'id', :'row', '{}'), '{}', 'no columns, no values');
+CREATE DOMAIN owned.bytes AS bytea;
+CREATE TABLE owned.sealed (a bytea, b owned.bytes, c text);
+INSERT INTO owned.sealed VALUES ('\x0102', '\x0102'), ('\x01', NULL), ('', '\x'), (decode(repeat('0102', 20000), 'hex'), NULL);
+SELECT is(ARRAY[auth._plain_count('owned.sealed', 'a', '\x0102'), auth._plain_count('owned.sealed', 'b', '\x01'), auth._plain_count('owned.sealed', 'a', '')], '{2,1,4}', 'beginnings are counted');
+SELECT throws_ok($$SELECT auth._plain_count('owned.sealed', 'c', '')$$, '42809', NULL, 'of bytea only');
 CREATE TABLE owned.parts (id uuid, tenant_id uuid, PRIMARY KEY (id, tenant_id)) PARTITION BY LIST (tenant_id);
 CREATE TABLE owned.part_one PARTITION OF owned.parts FOR VALUES IN (:'one');
 CREATE TABLE owned.part_two (tenant_id uuid NOT NULL, gone text, id uuid NOT NULL);
@@ -203,6 +214,7 @@ SELECT is(auth._plain_row('owned.parts', 'id', :'row', '{tenant_id,id}'), ARRAY[
 SELECT is(cardinality(auth._plain_values('owned.parts', 'tenant_id')), 2, 'and are all looked through');
 SET LOCAL ROLE auth_owner;
 SELECT throws_ok(format('SELECT auth._plain_row(%L, %L, %L, %L)', 'owned.things', 'id', :'row', '{id}'), '42501', NULL, 'a row past policies is for superusers');
+SELECT throws_ok($$SELECT auth._plain_count('owned.sealed', 'a', '')$$, '42501', NULL, 'nor counted');
 SELECT throws_ok($$SELECT auth._isolation_try('auth_platform', 'SELECT 1::bigint', true)$$, '42501', NULL, 'not even the owner of the functions may');
 SELECT throws_ok($$SELECT auth._plain_values('owned.things', 'tenant_id')$$, '42501', NULL, 'nor read past policies');
 RESET ROLE;
