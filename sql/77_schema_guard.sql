@@ -68,8 +68,8 @@ BEGIN
 		target := class.relation;
 		IF tenant_column <> ALL (class.columns) THEN
 			object := 'skipped';
-			statement := format('-- %s has no column %I of type uuid: it is not protected; if its rows belong to users, call auth.protect(%L, resource => …, tenant_column => NULL, owner_column => …)',
-				target, tenant_column, target);
+			statement := auth._protect_warning(format('%s has no column %I of type uuid: it is not protected; if its rows belong to users, call auth.protect(%L, resource => …, tenant_column => NULL, owner_column => …)',
+				target, tenant_column, target), NULL);
 			RETURN NEXT;
 			CONTINUE;
 		END IF;

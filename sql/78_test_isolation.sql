@@ -180,7 +180,7 @@ BEGIN
 			UNION ALL
 			SELECT w.warning FROM auth._protect_stale() AS w WHERE NOT EXISTS (SELECT FROM auth._protect_renamed())
 			UNION ALL
-			SELECT format('-- %I.%I is not what auth.protect has protected', t.schema_name, t.table_name)
+			SELECT auth._protect_warning(format('%I.%I is not what auth.protect has protected', t.schema_name, t.table_name), NULL)
 			FROM auth.protected_tables AS t
 			JOIN pg_namespace AS n ON n.nspname = t.schema_name
 			JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name

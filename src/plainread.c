@@ -210,7 +210,7 @@ Datum
 intrex_auth_plain_count(PG_FUNCTION_ARGS)
 {
 	bytea	   *start = PG_GETARG_BYTEA_PP(2);
-	int32		length = VARSIZE_ANY_EXHDR(start);
+	size_t		length = VARSIZE_ANY_EXHDR(start);
 	int64		count = 0;
 	Relation	relation;
 	AttrNumber	number;

@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(51);
+SELECT plan(52);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -183,6 +183,14 @@ SELECT is(string_agg(DISTINCT target, ','), 'owned.things', 'tables that were on
 SELECT is(string_agg(detail, ' ' ORDER BY detail), '-- auth.users is not what auth.protect has protected -- public.secrets is not what auth.protect has protected', 'they are told')
 	FROM auth.test_isolation() WHERE target IS NULL;
 SELECT ok(s.ran > 0 AND NOT (SELECT is_called FROM public.seen_secret), 'and granted to nobody') FROM pg_temp.struck() AS s;
+
+-- a name that would begin a statement of its own, where reports are kept as scripts
+ROLLBACK TO clean;
+SET LOCAL ROLE "isolation owner";
+CREATE TABLE owned."line
+; ALTER ROLE ""isolation owner"" SUPERUSER; --" (id uuid);
+RESET ROLE;
+SELECT is(string_agg(statement, ' ') ~ '^-- [^\n\r]*isolation owner[^\n\r]*$', true, 'a comment of auth.protect_schema is one line') FROM auth.protect_schema('owned') WHERE object = 'skipped';
 
 -- what it is made of
 ROLLBACK TO clean;
