@@ -171,6 +171,8 @@ BEGIN
 			MESSAGE = format('table %s is not protected, or was renamed since', relation),
 			HINT = format('SELECT * FROM auth.protect(%L);', relation);
 	END IF;
+	-- whether anything can be tried here at all
+	PERFORM auth._isolation_try('anon', 'SELECT 0::bigint', true);
 	-- what is registered and is not there is not tried
 	SELECT results || coalesce(jsonb_agg(jsonb_build_object('target', NULL, 'command', 'auth.protect() again',
 			'verdict', 'changed', 'detail', s.statement)), '[]')

@@ -79,6 +79,11 @@ intrex_auth_isolation_try(PG_FUNCTION_ARGS)
 	DemandSuperuser();
 	other = FindRole(role);
 	GetUserIdAndSecContext(&user, &context);
+	/* there "role" cannot be set, which would look like a refusal to the role */
+	if (context & (SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the isolation cannot be tested within a security-definer function")));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 

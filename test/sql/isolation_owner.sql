@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(52);
+SELECT plan(53);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -198,6 +198,8 @@ SELECT throws_ok($$SELECT auth._isolation_try('postgres', 'SELECT 1::bigint', tr
 SELECT throws_ok($$SELECT auth._isolation_try('anon', 'SELECT 1', true)$$, '42804', NULL, 'what counts is a bigint');
 SELECT is(auth._isolation_try('anon', 'SELECT NULL::bigint', true), 0::bigint, 'or NULL');
 SELECT throws_ok($$SELECT auth._isolation_try('anon', 'COMMIT', false)$$, '0A000', NULL, 'transactions are not ended');
+CREATE FUNCTION owned.definer() RETURNS text SECURITY DEFINER LANGUAGE sql AS $$ SELECT string_agg(DISTINCT verdict, ',') FROM auth.test_isolation() $$;
+SELECT throws_ok('SELECT owned.definer()', '55000', NULL, 'where no role can be set, nothing is called well');
 SELECT is(auth._isolation_try('anon', NULL, false), NULL, 'nothing is not tried');
 SELECT is(current_user, session_user, 'and who asked is himself again');
 SELECT ok(auth._plain_values('owned.things', 'tenant_id') <@ ARRAY[:'one', :'two']::uuid[] AND cardinality(auth._plain_values('owned.things', 'tenant_id')) = 2, 'two tenants have rows');
