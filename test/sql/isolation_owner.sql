@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(53);
+SELECT plan(54);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -222,11 +222,15 @@ ALTER TABLE owned.parts ATTACH PARTITION owned.part_two DEFAULT;
 INSERT INTO owned.parts VALUES (:'row', :'two'), (gen_random_uuid(), :'one');
 SELECT is(auth._plain_row('owned.parts', 'id', :'row', '{tenant_id,id}'), ARRAY[:'two', :'row']::uuid[], 'partitions have their own order of columns');
 SELECT is(cardinality(auth._plain_values('owned.parts', 'tenant_id')), 2, 'and are all looked through');
+SELECT 'owned.things'::regclass::oid AS things \gset
 SET LOCAL ROLE auth_owner;
-SELECT throws_ok(format('SELECT auth._plain_row(%L, %L, %L, %L)', 'owned.things', 'id', :'row', '{id}'), '42501', NULL, 'a row past policies is for superusers');
-SELECT throws_ok($$SELECT auth._plain_count('owned.sealed', 'a', '')$$, '42501', NULL, 'nor counted');
-SELECT throws_ok($$SELECT auth._isolation_try('auth_platform', 'SELECT 1::bigint', true)$$, '42501', NULL, 'not even the owner of the functions may');
-SELECT throws_ok($$SELECT auth._plain_values('owned.things', 'tenant_id')$$, '42501', NULL, 'nor read past policies');
+SELECT throws_ok(format('SELECT auth._plain_row(%s, %L, %L, %L)', :things, 'id', :'row', '{id}'), '42501', 'permission denied to read past policies', 'a row past policies is for superusers');
+SET LOCAL ROLE auth_admin;
+SELECT throws_ok(format('SELECT auth._plain_row(%s, %L, %L, %L)', :things, 'id', :'row', '{id}'), '42501', 'permission denied to read past policies', 'not for administrators');
+SET LOCAL ROLE auth_owner;
+SELECT throws_ok(format('SELECT auth._plain_count(%s, %L, %L)', :things, 'id', ''), '42501', 'permission denied to read past policies', 'nor counted');
+SELECT throws_ok($$SELECT auth._isolation_try('auth_platform', 'SELECT 1::bigint', true)$$, '42501', 'permission denied to test the isolation', 'not even the owner of the functions may');
+SELECT throws_ok(format('SELECT auth._plain_values(%s, %L)', :things, 'tenant_id'), '42501', 'permission denied to read past policies', 'nor read past policies');
 RESET ROLE;
 
 SELECT * FROM finish();
