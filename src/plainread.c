@@ -33,6 +33,7 @@
 SQL_FUNCTION(intrex_auth_plain_values);
 SQL_FUNCTION(intrex_auth_plain_row);
 SQL_FUNCTION(intrex_auth_plain_count);
+SQL_FUNCTION(intrex_auth_plain_nulls);
 
 static void
 DemandSuperuser(void)
@@ -248,5 +249,41 @@ intrex_auth_plain_count(PG_FUNCTION_ARGS)
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
 	relation_close(relation, AccessShareLock);
+	PG_RETURN_INT64(count);
+}
+
+/*
+ * SQL function: auth._plain_nulls(target regclass, column_name name) returns bigint
+ *
+ * How many rows of a table and what inherits from it have NULL in a column of type uuid.
+ */
+Datum
+intrex_auth_plain_nulls(PG_FUNCTION_ARGS)
+{
+	char	   *column = NameStr(*PG_GETARG_NAME(1));
+	int64		count = 0;
+	ListCell   *cell;
+
+	DemandSuperuser();
+	foreach(cell, find_all_inheritors(PG_GETARG_OID(0), AccessShareLock, NULL))
+	{
+		Relation	relation = relation_open(lfirst_oid(cell), NoLock);
+		AttrNumber	number = UuidColumn(relation, column);
+
+		if (number > 0)
+		{
+			TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+			TupleTableSlot *slot = table_slot_create(relation, NULL);
+
+			while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+			{
+				CHECK_FOR_INTERRUPTS();
+				count += slot_attisnull(slot, number) ? 1 : 0;
+			}
+			ExecDropSingleTupleTableSlot(slot);
+			table_endscan(scan);
+		}
+		relation_close(relation, NoLock);
+	}
 	PG_RETURN_INT64(count);
 }

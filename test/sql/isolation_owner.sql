@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(54);
+SELECT plan(59);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -184,6 +184,21 @@ SELECT is(string_agg(detail, ' ' ORDER BY detail), '-- auth.users is not what au
 	FROM auth.test_isolation() WHERE target IS NULL;
 SELECT ok(s.ran > 0 AND NOT (SELECT is_called FROM public.seen_secret), 'and granted to nobody') FROM pg_temp.struck() AS s;
 
+-- auth.protect looks for rows of no tenant
+ROLLBACK TO clean;
+SET LOCAL ROLE "isolation owner";
+CREATE TABLE owned.more (id uuid PRIMARY KEY, tenant_id uuid, text text);
+INSERT INTO owned.more SELECT gen_random_uuid(), NULL FROM generate_series(1, 3);
+CREATE INDEX ON owned.more (text) WHERE owned.strike(1);
+RESET ROLE;
+SELECT pg_temp.struck() AS measured \gset
+SELECT throws_ok($$SELECT * FROM auth.protect('owned.more', tenant_fk => false)$$, '23502', '3 rows of table owned.more belong to no tenant', 'rows of no tenant are counted');
+SELECT is(s.ran, 0::bigint, 'and nothing runs for that') FROM pg_temp.struck() AS s;
+DELETE FROM owned.more;
+SELECT pg_temp.struck() AS measured \gset
+SELECT is((SELECT count(*) > 5 FROM auth.protect('owned.more', tenant_fk => false)), true, 'without any, and without a foreign key, the table is protected');
+SELECT is(s.became, 0::bigint, 'and the index on the tenant is made as the owner') FROM pg_temp.struck() AS s;
+
 -- a name that would begin a statement of its own, where reports are kept as scripts
 ROLLBACK TO clean;
 SET LOCAL ROLE "isolation owner";
@@ -230,6 +245,7 @@ SELECT throws_ok(format('SELECT auth._plain_row(%s, %L, %L, %L)', :things, 'id',
 SET LOCAL ROLE auth_owner;
 SELECT throws_ok(format('SELECT auth._plain_count(%s, %L, %L)', :things, 'id', ''), '42501', 'permission denied to read past policies', 'nor counted');
 SELECT throws_ok($$SELECT auth._isolation_try('auth_platform', 'SELECT 1::bigint', true)$$, '42501', 'permission denied to test the isolation', 'not even the owner of the functions may');
+SELECT throws_ok(format('SELECT auth._plain_nulls(%s, %L)', :things, 'tenant_id'), '42501', 'permission denied to read past policies', 'nor looked for NULL');
 SELECT throws_ok(format('SELECT auth._plain_values(%s, %L)', :things, 'tenant_id'), '42501', 'permission denied to read past policies', 'nor read past policies');
 RESET ROLE;
 
