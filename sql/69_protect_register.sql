@@ -67,8 +67,6 @@ CREATE OR REPLACE FUNCTION auth._plain_nulls(target regclass, column_name name) 
 	AS 'MODULE_PATHNAME', 'intrex_auth_plain_nulls';
 COMMENT ON FUNCTION auth._plain_nulls(regclass, name) IS 'how many rows of a table and its parts have NULL in a column of type uuid; for superusers';
 REVOKE ALL ON FUNCTION auth._plain_nulls(regclass, name) FROM PUBLIC;
--- it refuses whoever is no superuser itself
-GRANT EXECUTE ON FUNCTION auth._plain_nulls(regclass, name) TO auth_admin;
 
 -- May this table be protected like this? Raises what is wrong.
 CREATE OR REPLACE FUNCTION auth._protect_check(

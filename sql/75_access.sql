@@ -262,8 +262,6 @@ CREATE OR REPLACE FUNCTION auth._plain_row(target regclass, key_column name, id 
 	AS 'MODULE_PATHNAME', 'intrex_auth_plain_row';
 COMMENT ON FUNCTION auth._plain_row(regclass, name, uuid, name[]) IS 'columns of type uuid of the row with a key, of a table or its parts, NULL where a column is none; NULL when there is no such row; for superusers';
 REVOKE ALL ON FUNCTION auth._plain_row(regclass, name, uuid, name[]) FROM PUBLIC;
--- it refuses whoever is no superuser itself
-GRANT EXECUTE ON FUNCTION auth._plain_row(regclass, name, uuid, name[]) TO auth_admin;
 
 CREATE OR REPLACE FUNCTION auth._plain_values(target regclass, column_name name) RETURNS uuid[]
 	LANGUAGE c STABLE STRICT

@@ -241,7 +241,7 @@ SELECT 'owned.things'::regclass::oid AS things \gset
 SET LOCAL ROLE auth_owner;
 SELECT throws_ok(format('SELECT auth._plain_row(%s, %L, %L, %L)', :things, 'id', :'row', '{id}'), '42501', 'permission denied to read past policies', 'a row past policies is for superusers');
 SET LOCAL ROLE auth_admin;
-SELECT throws_ok(format('SELECT auth._plain_row(%s, %L, %L, %L)', :things, 'id', :'row', '{id}'), '42501', 'permission denied to read past policies', 'not for administrators');
+SELECT throws_ok(format('SELECT auth._plain_row(%s, %L, %L, %L)', :things, 'id', :'row', '{id}'), '42501', 'permission denied for function _plain_row', 'not for administrators');
 SET LOCAL ROLE auth_owner;
 SELECT throws_ok(format('SELECT auth._plain_count(%s, %L, %L)', :things, 'id', ''), '42501', 'permission denied to read past policies', 'nor counted');
 SELECT throws_ok($$SELECT auth._isolation_try('auth_platform', 'SELECT 1::bigint', true)$$, '42501', 'permission denied to test the isolation', 'not even the owner of the functions may');
