@@ -1,5 +1,5 @@
 -- sql/65_guards.sql: guards: what raises when the caller may not, and its boolean form.
--- Depends on 20_context.sql, 10_tables.sql.
+-- Depends on 20_context.sql, 10_tables.sql, 63_permissions.sql, and at run time on 75_access.sql.
 --
 -- What raises is VOLATILE, since the planner leaves out a STABLE function whose
 -- result nobody reads, and a guard that is left out guards nothing.  The boolean
@@ -181,10 +181,16 @@ BEGIN
 	IF auth.can(resource, action) THEN
 		RETURN;
 	END IF;
+	-- who lacks nothing but a second factor is told what to do
+	IF NOT auth.has_aal2() AND NOT EXISTS (SELECT FROM auth._caller_permissions(resource, action) AS p WHERE p.scope IS NULL)
+		AND EXISTS (SELECT FROM auth._caller_permissions(resource, action) AS p
+			WHERE 'aal2' = ANY (p.conditions) AND auth._conditions_hold(array_remove(p.conditions, 'aal2'))) THEN
+		PERFORM auth._guard_refuse_because('require_permission', 'insufficient_aal', 'A second factor is required.');
+	END IF;
 	PERFORM auth._guard_refuse('require_permission', auth.user_id() IS NOT NULL, auth._refusal_message(resource, action));
 END
 $$;
-COMMENT ON FUNCTION auth.require_permission(text, text) IS 'raises 42501, with the message of the permission or its resource, unless auth.can()';
+COMMENT ON FUNCTION auth.require_permission(text, text) IS 'raises 42501, with the message of the permission or its resource, unless auth.can(); as auth.require_aal2() does where nothing but a second factor is missing';
 REVOKE ALL ON FUNCTION auth.require_permission(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.require_permission(text, text) TO anon, authenticated, auth_admin;
 

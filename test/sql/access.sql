@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(133);
+SELECT plan(138);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -121,7 +121,15 @@ SELECT is(pg_temp.check('cid', $$'create', 'scans'$$) - 'auditLog', '{"granted":
 SELECT is((SELECT permissions FROM auth.user_roles(people.id('ann'))), '{notes:read,scans:create,scans:update,scans:write}', 'user_roles: whether or not conditions hold');
 SELECT is(auth.user_permissions(people.id('ann')) -> 'effectivePermissions', '["notes:read"]', 'user_permissions: those that do');
 SELECT is(pg_temp.check('ann', $$'create', 'scans'$$, 'aal2') -> 'conditions', '{"requires": ["consent:ai_interaction", "aal2"]}', 'what is missing is named');
+-- who lacks nothing but a second factor is told what to do
+SELECT set_config('request.method', 'POST', true) \g /dev/null
+SELECT matches(people.answer('ann', $$SELECT auth.require_permission('scans', 'create')$$), '"insufficient_permissions"', 'a consent and a second factor are missing');
 INSERT INTO auth.consents (user_id, purpose, granted, by_role) VALUES (people.id('ann'), 'ai_interaction', true, 'test');
+SELECT matches(people.answer('ann', $$SELECT auth.require_permission('scans', 'create')$$), '"insufficient_aal".*"A second factor is required."', 'a second factor is');
+SELECT matches(people.answer('ann', $$SELECT auth.require_permission('scans', 'admin')$$), '"insufficient_permissions"', 'a permission is');
+SELECT matches(people.answer('cid', $$SELECT auth.require_permission('scans', 'create')$$), 'No scans from you', 'what is denied is denied');
+SELECT set_config('request.method', '', true) \g /dev/null
+SELECT is(people.answer('ann', $$SELECT auth.require_permission('scans', 'create')$$), '42501 Insufficient permissions', 'without PostgREST, too');
 SELECT is(pg_temp.check('ann', $$'create', 'scans'$$, 'aal2') - 'auditLog', '{"granted": true, "reason": null, "conditions": {"scope": "own", "requires": ["consent:ai_interaction", "aal2"]}}', 'and what it was granted with');
 SELECT auth.permission_set('author', 'scans', 'create', 'tenant') \g /dev/null
 SELECT is(pg_temp.check('ann', $$'create', 'scans'$$, 'aal2') -> 'conditions', '{"scope": "tenant"}', 'nothing, where a wider permission counts');
