@@ -45,13 +45,30 @@ DemandSuperuser(void)
 				 errhint("Only superusers may.")));
 }
 
-/* The number of a column that is a uuid, or 0; partitioned tables have no rows themselves, foreign ones are elsewhere. */
+/* A table and what inherits from it, locked until the transaction ends. */
+static List *
+TablesOf(Oid table)
+{
+	Relation	relation = try_relation_open(table, AccessShareLock);
+
+	if (relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("there is no such table")));
+	relation_close(relation, NoLock);
+	return find_all_inheritors(table, AccessShareLock, NULL);
+}
+
+/*
+ * The number of a column that is a uuid, or 0; partitioned tables have no rows
+ * themselves, foreign ones are elsewhere, and temporary ones of others are in their memory.
+ */
 static AttrNumber
 UuidColumn(Relation relation, const char *name)
 {
 	AttrNumber	number = get_attnum(RelationGetRelid(relation), name);
 
-	if (relation->rd_rel->relkind != RELKIND_RELATION || number <= 0 ||
+	if (relation->rd_rel->relkind != RELKIND_RELATION || RELATION_IS_OTHER_TEMP(relation) || number <= 0 ||
 		TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid != UUIDOID)
 		return 0;
 	return number;
@@ -93,12 +110,10 @@ intrex_auth_plain_values(PG_FUNCTION_ARGS)
 	ArrayBuildState *state = initArrayResult(UUIDOID, CurrentMemoryContext, false);
 	pg_uuid_t	first;
 	int			found = 0;
-	List	   *tables;
 	ListCell   *cell;
 
 	DemandSuperuser();
-	tables = find_all_inheritors(PG_GETARG_OID(0), AccessShareLock, NULL);
-	foreach(cell, tables)
+	foreach(cell, TablesOf(PG_GETARG_OID(0)))
 	{
 		Relation	relation = relation_open(lfirst_oid(cell), NoLock);
 		AttrNumber	number = UuidColumn(relation, column);
@@ -186,7 +201,7 @@ intrex_auth_plain_row(PG_FUNCTION_ARGS)
 					  &names, &unnamed, &count);
 	values = palloc0(sizeof(Datum) * Max(count, 1));
 	nulls = palloc0(sizeof(bool) * Max(count, 1));
-	foreach(cell, find_all_inheritors(PG_GETARG_OID(0), AccessShareLock, NULL))
+	foreach(cell, TablesOf(PG_GETARG_OID(0)))
 	{
 		Relation	relation = relation_open(lfirst_oid(cell), NoLock);
 		AttrNumber	key = UuidColumn(relation, key_column);
@@ -229,6 +244,12 @@ intrex_auth_plain_count(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("there is no such column of type bytea")));
 
+	if (RELATION_IS_OTHER_TEMP(relation))
+	{
+		relation_close(relation, AccessShareLock);
+		PG_RETURN_INT64(0);
+	}
+
 	scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
 	slot = table_slot_create(relation, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -265,7 +286,7 @@ intrex_auth_plain_nulls(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	DemandSuperuser();
-	foreach(cell, find_all_inheritors(PG_GETARG_OID(0), AccessShareLock, NULL))
+	foreach(cell, TablesOf(PG_GETARG_OID(0)))
 	{
 		Relation	relation = relation_open(lfirst_oid(cell), NoLock);
 		AttrNumber	number = UuidColumn(relation, column);

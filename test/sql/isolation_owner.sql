@@ -9,7 +9,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(59);
+SELECT plan(62);
 
 CREATE ROLE "isolation owner" NOLOGIN;
 CREATE SCHEMA owned AUTHORIZATION "isolation owner";
@@ -237,6 +237,7 @@ ALTER TABLE owned.parts ATTACH PARTITION owned.part_two DEFAULT;
 INSERT INTO owned.parts VALUES (:'row', :'two'), (gen_random_uuid(), :'one');
 SELECT is(auth._plain_row('owned.parts', 'id', :'row', '{tenant_id,id}'), ARRAY[:'two', :'row']::uuid[], 'partitions have their own order of columns');
 SELECT is(cardinality(auth._plain_values('owned.parts', 'tenant_id')), 2, 'and are all looked through');
+SELECT throws_ok(format('SELECT auth.%s', call), '42P01', 'there is no such table', 'a table that is gone: ' || call) FROM unnest(ARRAY['_plain_values(1, ''a'')', '_plain_nulls(1, ''a'')', '_plain_row(1, ''a'', gen_random_uuid(), ''{}'')']) AS call;
 SELECT 'owned.things'::regclass::oid AS things \gset
 SET LOCAL ROLE auth_owner;
 SELECT throws_ok(format('SELECT auth._plain_row(%s, %L, %L, %L)', :things, 'id', :'row', '{id}'), '42501', 'permission denied to read past policies', 'a row past policies is for superusers');
