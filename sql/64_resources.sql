@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION auth._demand_actions(actions text[]) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	IF coalesce(cardinality(actions), 0) NOT BETWEEN 1 AND 100 OR EXISTS (
+	IF coalesce(cardinality(actions), 0) NOT BETWEEN 1 AND 100 OR array_ndims(actions) > 1 OR EXISTS (
 		SELECT FROM unnest(actions) AS a WHERE a IS NULL OR a COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$') THEN
 		PERFORM auth._fail('22023', 'actions are not valid', 'There are 1 to 100, each of 1 to 63 letters, digits and underscores, beginning with a letter.');
 	END IF;

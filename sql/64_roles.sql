@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION auth._demand_grants(grants text[], own_name text, ten
 DECLARE
 	unknown text;
 BEGIN
-	IF array_position(grants, NULL) IS NOT NULL THEN
+	IF array_ndims(grants) > 1 OR EXISTS (SELECT FROM unnest(grants) AS g WHERE g IS NULL) THEN
 		PERFORM auth._fail('22023', 'grants are not valid', 'They are names of roles; NULL: all up to its own rank.');
 	END IF;
 	SELECT g INTO unknown FROM unnest(grants) AS g

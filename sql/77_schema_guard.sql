@@ -1,5 +1,5 @@
--- sql/77_schema_guard.sql: whole schemas: protecting them, watching over new tables,
--- and trying whether the isolation holds. Depends on 70_protect.sql, 75_access.sql.
+-- sql/77_schema_guard.sql: whole schemas: protecting them, and watching over new tables.
+-- Depends on 70_protect.sql.
 
 CREATE OR REPLACE FUNCTION auth.protect_schema(
 	schema name,

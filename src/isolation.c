@@ -2,11 +2,11 @@
  * src/isolation.c: trying statements on application tables as an API role, for a
  * superuser who tests their isolation.
  *
- * Depends on SPI.  Triggers, policies, views and
- * functions of those tables belong to whoever owns them.  SET ROLE would hold none
- * of them: a trigger of his could say RESET ROLE and be the superuser again.  So
- * statements run as the role in a security-restricted operation, which can neither
- * take another role nor leave anything behind.
+ * Depends on SPI.  Triggers, policies, views and functions of those tables belong to
+ * whoever owns them.  SET ROLE would hold none of them: a trigger of his could say
+ * RESET ROLE and be the superuser again.  So statements run as the role in a
+ * security-restricted operation, which can neither take another role nor leave
+ * anything behind.
  */
 #include "postgres.h"
 

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(166);
+SELECT plan(168);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'publish']) \g /dev/null
 SELECT auth.resource_create('papers', ARRAY['read', 'write', 'delete', 'admin']) \g /dev/null
@@ -141,6 +141,7 @@ SELECT throws_ok(statement, state, message, name) FROM (VALUES
 	('grants that are a typing error', $$SELECT auth.role_update('boss', grants => ARRAY['worker', 'wroker'])$$, '42704', 'there is no role "wroker"'),
 	('in a new role', $$SELECT auth.role_create('x', 1, grants => ARRAY['wroker'])$$, '42704', 'there is no role "wroker"'),
 	('NULL among them', $$SELECT auth.role_create('x', 1, grants => ARRAY['worker', NULL])$$, '22023', 'grants are not valid'),
+	('a list in a list', $$SELECT auth.role_create('x', 1, grants => '{{worker},{worker}}')$$, '22023', 'grants are not valid'),
 	('what another tenant has', $$SELECT auth.role_create('x', 1, people.id('south'), ARRAY['helper'])$$, '42704', 'there is no role "helper"')
 	) AS v (name, statement, state, message);
 SELECT auth.role_create('temporary', 1), auth.role_update('boss', grants => ARRAY['temporary', 'helper']) \g /dev/null
@@ -162,6 +163,7 @@ SELECT throws_ok($$SELECT auth.permission_remove('boss', 'papers', 'read')$$, 'P
 SELECT throws_ok($$SELECT auth.resource_create('notes')$$, '23505', 'the resource exists already', 'a resource twice');
 SELECT throws_ok($$SELECT auth.resource_create('no-tes')$$, '22023', 'name of the resource is not valid', 'a name that is none');
 SELECT throws_ok($$SELECT auth.resource_create('x', '{}')$$, '22023', 'actions are not valid', 'no actions');
+SELECT throws_ok($$SELECT auth.resource_create('x', '{{read},{create}}')$$, '22023', 'actions are not valid', 'actions in a list of lists');
 SELECT throws_ok($$SELECT auth.resource_update('notes', ARRAY['create', 'update', 'delete', 'publish'])$$, '23503', 'permissions name the action "read"', 'an action that permissions name stays');
 
 -- policies
