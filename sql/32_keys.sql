@@ -38,59 +38,69 @@ CREATE OR REPLACE FUNCTION auth.keys() RETURNS TABLE (kid text, alg text, "use" 
 COMMENT ON FUNCTION auth.keys() IS 'the keys of the ring without their secrets';
 REVOKE ALL ON FUNCTION auth.keys() FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth._keys_changed() RETURNS boolean
+CREATE OR REPLACE FUNCTION auth._key_file_is_fine() RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'intrex_auth_keys_changed';
-COMMENT ON FUNCTION auth._keys_changed() IS 'whether this backend has a version of the key file that it has not noted';
-REVOKE ALL ON FUNCTION auth._keys_changed() FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION auth._keys_noted() RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'intrex_auth_keys_noted';
-COMMENT ON FUNCTION auth._keys_noted() IS 'this version of the key file has been noted';
-REVOKE ALL ON FUNCTION auth._keys_noted() FROM PUBLIC;
+	AS 'MODULE_PATHNAME', 'intrex_auth_key_file_is_fine';
+COMMENT ON FUNCTION auth._key_file_is_fine() IS 'whether the key file is there and can be used';
+REVOKE ALL ON FUNCTION auth._key_file_is_fine() FROM PUBLIC;
 
 -- which keys this database has been used with
+--
+-- src/keys.c calls it when the ring is about to sign, seal or derive.
 --
 -- A plain INSERT whose violation is caught: ON CONFLICT would fail with 40001
 -- at REPEATABLE READ when two sessions meet a new key at once.  The lock, which
 -- is not waited for, because either would wait for the transaction of another
 -- session that notes the same key: who finds it taken does it another time.
-CREATE OR REPLACE FUNCTION auth._remember_keys() RETURNS void
+CREATE OR REPLACE FUNCTION auth._remember_keys() RETURNS boolean
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	IF NOT auth._keys_changed() THEN
-		RETURN;
+	IF NOT EXISTS (SELECT FROM auth.keys() AS k
+		WHERE NOT EXISTS (SELECT FROM auth.known_keys AS known WHERE known.kid = k.kid))
+	THEN
+		RETURN true;
 	END IF;
 	BEGIN
 		LOCK TABLE auth.known_keys IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 		INSERT INTO auth.known_keys (kid, thumbprint, alg)
 			SELECT k.kid, k.thumbprint, k.alg FROM auth.keys() AS k
 			WHERE NOT EXISTS (SELECT FROM auth.known_keys AS known WHERE known.kid = k.kid);
-	EXCEPTION
-		WHEN lock_not_available THEN
-			RETURN;
-		WHEN unique_violation THEN
-			NULL;
+	EXCEPTION WHEN lock_not_available OR unique_violation THEN
+		NULL;
 	END;
-	PERFORM auth._keys_noted();
+	RETURN false;
 END
 $$;
-COMMENT ON FUNCTION auth._remember_keys() IS 'notes the thumbprints of the ring, so that a key that is missing later can be named';
+COMMENT ON FUNCTION auth._remember_keys() IS
+	'notes the thumbprints of the ring, so that a key that is missing later can be named; true if all were noted before';
 REVOKE ALL ON FUNCTION auth._remember_keys() FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth.keys_missing() RETURNS TABLE (kid text, alg text, thumbprint text, first_seen timestamptz)
+-- A file that cannot be used has no keys for the next session, even if this one
+-- still has those that it loaded.
+CREATE OR REPLACE FUNCTION auth.keys_missing()
+	RETURNS TABLE (kid text, alg text, thumbprint text, first_seen timestamptz, lost text)
 	LANGUAGE sql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT known.kid, known.alg, known.thumbprint, known.first_seen
+	SELECT known.kid, known.alg, known.thumbprint, known.first_seen,
+		CASE known.alg
+			WHEN 'A256GCM' THEN format('stored secrets: %s; personal keys: %s; and what else it sealed',
+				(SELECT count(*) FROM auth.secrets AS s WHERE s.sealed_kid = convert_to(known.kid, 'UTF8')),
+				(SELECT count(*) FROM auth.personal_keys AS p WHERE p.sealed_kid = convert_to(known.kid, 'UTF8')))
+			WHEN 'HKDF-SHA256' THEN 'one-time tokens, and the counters of login attempts'
+			ELSE 'access tokens that it signed; clients get others with their refresh token'
+		END
 	FROM auth.known_keys AS known
-	WHERE NOT EXISTS (SELECT FROM auth.keys() AS k WHERE k.thumbprint = known.thumbprint)
+	WHERE CASE WHEN auth._key_file_is_fine()
+		THEN NOT EXISTS (SELECT FROM auth.keys() AS k WHERE k.thumbprint = known.thumbprint)
+		ELSE true
+	END
 	ORDER BY known.first_seen, known.kid;
 $$;
-COMMENT ON FUNCTION auth.keys_missing() IS 'keys that this database was used with and that the key file lacks: tokens and secrets made with them are lost';
+COMMENT ON FUNCTION auth.keys_missing() IS
+	'keys that this database was used with and that the key file lacks, with what is lost without each; all of them when the file cannot be used';
 REVOKE ALL ON FUNCTION auth.keys_missing() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.keys_missing() TO auth_admin;
 

@@ -219,6 +219,13 @@ BEGIN
 	END IF;
 	PERFORM auth._key_lock();
 	SELECT k."use", k.state, k.since INTO key FROM auth.keys() AS k WHERE k.kid = key_delete.kid;
+	-- deleted in another database, or lost for good
+	IF NOT FOUND THEN
+		DELETE FROM auth.known_keys AS known WHERE known.kid = key_delete.kid;
+		IF FOUND THEN
+			RETURN;
+		END IF;
+	END IF;
 	IF key."use" = 'seal' AND key.state = 'retired' THEN
 		PERFORM auth._key_demand_unneeded(key_delete.kid, coalesce(key.since, '-infinity'), checked_databases);
 	END IF;
@@ -226,5 +233,5 @@ BEGIN
 	DELETE FROM auth.known_keys AS known WHERE known.kid = key_delete.kid;
 END
 $$;
-COMMENT ON FUNCTION auth.key_delete(text, name[]) IS 'takes a retired key out of the file for good; refuses while a value of this database is sealed with it, and until the other databases are named as looked at';
+COMMENT ON FUNCTION auth.key_delete(text, name[]) IS 'takes a retired key out of the file for good, and one that is not in it out of auth.keys_missing(); refuses while a value of this database is sealed with it, and until the other databases are named as looked at';
 REVOKE ALL ON FUNCTION auth.key_delete(text, name[]) FROM PUBLIC;

@@ -113,7 +113,6 @@ BEGIN
 		VALUES (secret_store.tenant_id, secret_store.name, sealed_value)
 		ON CONFLICT ON CONSTRAINT secrets_pkey
 		DO UPDATE SET sealed = EXCLUDED.sealed, updated_at = clock_timestamp();
-	PERFORM auth._remember_keys();
 	PERFORM auth._audit('secret_store', 'success', tenant_id => secret_store.tenant_id,
 		details => jsonb_build_object('name', secret_store.name));
 END

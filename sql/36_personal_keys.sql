@@ -25,7 +25,6 @@ BEGIN
 		WHERE u.id = _personal_key_make.user_id
 		FOR KEY SHARE OF u
 		ON CONFLICT ON CONSTRAINT personal_keys_pkey DO NOTHING;
-	PERFORM auth._remember_keys();
 END
 $$;
 COMMENT ON FUNCTION auth._personal_key_make(uuid) IS 'makes the data key of a user, unless he has one or is none';

@@ -149,7 +149,6 @@ BEGIN
 	PERFORM auth._demand_read_committed();
 	LOCK TABLE auth.secrets, auth.personal_keys IN ROW EXCLUSIVE MODE;
 	current_kid := convert_to(auth._sealing_kid(), 'UTF8');
-	PERFORM auth._remember_keys();
 
 	secrets := auth._reseal_secrets(current_kid, max);
 	keys := auth._reseal_personal_keys(current_kid, max - secrets.done);

@@ -2,7 +2,8 @@
 --
 -- Schemas, tables and functions belong to auth_owner, so that no endpoint runs
 -- as the installing superuser.  The functions of the key file stay the
--- superuser's.  EXECUTE is nobody's unless it was granted above.
+-- superuser's, and so do those of event triggers, which run as whoever changes the
+-- schema.  EXECUTE is nobody's unless it was granted above.
 
 DO $$
 DECLARE
@@ -10,7 +11,8 @@ DECLARE
 	superusers_own CONSTANT pg_catalog.text[] := ARRAY[
 		'auth.key_create', 'auth.key_rotate', 'auth.key_import', 'auth.key_export', 'auth._key_file_ensure',
 		'auth.key_standby', 'auth.key_promote', 'auth.key_retire', 'auth.key_delete', 'auth.key_uses',
-		'auth._key_retire', 'auth._key_delete', 'auth._key_lock', 'auth._key_demand_unneeded'];
+		'auth._key_retire', 'auth._key_delete', 'auth._key_lock', 'auth._key_demand_unneeded',
+		'auth._watch_drops'];
 BEGIN
 	FOR member IN
 		SELECT c.oid::pg_catalog.regclass AS name, c.relkind

@@ -26,6 +26,7 @@
 #include "grant.h"
 #include "jsonbuild.h"
 #include "keyring.h"
+#include "keys.h"
 #include "liveness.h"
 #include "logguard.h"
 #include "report.h"
@@ -261,6 +262,7 @@ PutAccessToken(StringInfo json, const Facts *facts, HookRefusal *refusal)
 	PutClaims(&claims, facts);
 	if (unlikely(ClaimsHookIsSet()) && !AskHook(&claims, facts, refusal))
 		return false;
+	KeysNote();
 	key = KeyringCurrent(KEY_SIGN);
 	size = JwsSize(key, "JWT", claims.len);
 	if (size > JWS_MAX_BYTES)

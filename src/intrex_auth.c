@@ -9,6 +9,7 @@
 #include "utils/guc.h"
 
 #include "announce.h"
+#include "dropguard.h"
 #include "identity.h"
 #include "logguard.h"
 #include "settings.h"
@@ -29,6 +30,7 @@ _PG_init(void)
 	AnnounceInit();
 	IdentityInit();
 	LogGuardInit();
+	DropGuardInit();
 
 	MarkGUCPrefixReserved("intrex_auth");
 }

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "jsonbuild.h"
 #include "keyring.h"
+#include "keys.h"
 #include "logguard.h"
 #include "report.h"
 #include "settings.h"
@@ -157,12 +158,15 @@ intrex_auth_jwt_sign(PG_FUNCTION_ARGS)
 	Jsonb	   *claims = PG_GETARG_JSONB_P(0);
 	size_t		payload_length;
 	char	   *payload = CompletePayload(claims, &payload_length);
-	const Jwk  *key = KeyringCurrent(KEY_SIGN);
-	size_t		size = JwsSize(key, "JWT", payload_length);
+	const Jwk  *key;
+	size_t		size;
 	text	   *token;
 	size_t		length;
 	Status		status;
 
+	KeysNote();
+	key = KeyringCurrent(KEY_SIGN);
+	size = JwsSize(key, "JWT", payload_length);
 	if (size > JWS_MAX_BYTES)
 		ReportCoreError(STATUS_TOKEN_SIZE, "claims");
 	status = TokenCheckReadable(payload, payload_length, true);

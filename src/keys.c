@@ -5,14 +5,19 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "commands/extension.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "keychange.h"
 #include "keyring.h"
+#include "keys.h"
 #include "report.h"
 
 SQL_FUNCTION(intrex_auth_key_file_ensure);
@@ -20,8 +25,7 @@ SQL_FUNCTION(intrex_auth_key_create);
 SQL_FUNCTION(intrex_auth_key_rotate);
 SQL_FUNCTION(intrex_auth_key_standby);
 SQL_FUNCTION(intrex_auth_keys);
-SQL_FUNCTION(intrex_auth_keys_changed);
-SQL_FUNCTION(intrex_auth_keys_noted);
+SQL_FUNCTION(intrex_auth_key_file_is_fine);
 
 /* Make the file with fresh keys: one that signs, one that seals, one to derive from. */
 static bool
@@ -183,20 +187,59 @@ intrex_auth_keys(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The version of the ring whose keys this backend has noted in a table. */
-static uint64 noted = 0;
-
-/* SQL function: auth._keys_changed() returns boolean: time to note the keys? */
+/*
+ * SQL function: auth._key_file_is_fine() returns boolean
+ *
+ * Whether the file can be used by whoever has not loaded it before.
+ */
 Datum
-intrex_auth_keys_changed(PG_FUNCTION_ARGS)
+intrex_auth_key_file_is_fine(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(KeyringGet(false) != NULL && noted != KeyringGeneration());
+	PG_RETURN_BOOL(KeyringGet(true) != NULL && KeyringIsFine());
 }
 
-/* SQL function: auth._keys_noted() returns void: not again before they change */
-Datum
-intrex_auth_keys_noted(PG_FUNCTION_ARGS)
+/* Let auth._remember_keys() note the keys; true if all of them were noted before. */
+static bool
+RememberKeys(void)
 {
-	noted = KeyringGeneration();
-	PG_RETURN_VOID();
+	FmgrInfo	function;
+	Datum		all_known;
+
+	LOCAL_FCINFO(call, 0);
+
+	fmgr_info(LookupFuncName(list_make2(makeString("auth"), makeString("_remember_keys")), 0, NULL, false),
+			  &function);
+	InitFunctionCallInfoData(*call, &function, 0, InvalidOid, NULL, NULL);
+	all_known = FunctionCallInvoke(call);
+	return !call->isnull && DatumGetBool(all_known);
+}
+
+/*
+ * Note which keys this database is used with, once per ring and backend.  What the
+ * transaction wrote itself may be rolled back, so the keys count as noted only when
+ * a later one has found them.
+ */
+void
+KeysNote(void)
+{
+	static uint64 noted = 0;
+	static uint64 tried = 0;
+	static LocalTransactionId tried_in = InvalidLocalTransactionId;
+	static LocalTransactionId wrote_in = InvalidLocalTransactionId;
+	uint64		generation = KeyringGeneration();
+	LocalTransactionId own = ProcLxid(MyProc);
+
+	if (likely(noted == generation && generation != 0) ||
+		(tried == generation && tried_in == own))
+		return;
+	if (XactReadOnly || IsInParallelMode() || KeyringGet(false) == NULL || !KeyringIsFine() ||
+		!OidIsValid(get_extension_oid("intrex_auth", true)))
+		return;
+	generation = KeyringGeneration();
+	tried = generation;
+	tried_in = own;
+	if (!RememberKeys())
+		wrote_in = own;
+	else if (wrote_in != own)
+		noted = generation;
 }

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "jsonbuild.h"
 #include "keyring.h"
+#include "keys.h"
 #include "logguard.h"
 #include "report.h"
 #include "token.h"
@@ -112,6 +113,7 @@ intrex_auth_one_time_sign(PG_FUNCTION_ARGS)
 	status = TokenCheckReadable(payload, payload_length, false);
 	if (status != STATUS_OK)
 		ReportCoreError(status, "claims");
+	KeysNote();
 	status = DeriveKey(KeyringCurrent(KEY_DERIVE), kind, &set);
 	if (status == STATUS_OK)
 		status = JwsSign(&set->keys[0], typ, payload, payload_length, token, JWS_MAX_BYTES, &length);

@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "keyring.h"
+#include "keys.h"
 #include "report.h"
 #include "sealed.h"
 
@@ -87,10 +88,13 @@ Status
 SealedMake(const void *plaintext, size_t length,
 		   const void *aad, size_t aad_length, bytea **out)
 {
-	const Jwk  *key = KeyringCurrent(KEY_SEAL);
-	size_t		kid_length = strlen(key->kid);
+	const Jwk  *key;
+	size_t		kid_length;
 	uint8	   *bytes;
 
+	KeysNote();
+	key = KeyringCurrent(KEY_SEAL);
+	kid_length = strlen(key->kid);
 	*out = SealedBytes(SEALED_HEADER + kid_length + length + AEAD_OVERHEAD);
 	bytes = (uint8 *) VARDATA(*out);
 	bytes[0] = SEALED_VERSION;

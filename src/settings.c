@@ -93,6 +93,14 @@ char	   *setting_claims_hook;
 int			setting_claims_hook_timeout = 2000;
 
 /*
+ * Let DROP EXTENSION, and whatever else drops the extension, go on although it has
+ * users: all of them are deleted, with tenants, sessions, secrets and the audit
+ * trail.  Turn it on in the session that is meant to, such as that of
+ * pg_restore --clean, and nowhere else.
+ */
+bool		setting_allow_drop = false;
+
+/*
  * How long a refresh token can be used; each use issues a new one with the full
  * time.  So this is also how long a session survives without activity.
  */

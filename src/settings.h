@@ -21,6 +21,7 @@ extern bool setting_session_check;
 extern bool setting_session_token;
 extern char *setting_claims_hook;
 extern int	setting_claims_hook_timeout;	/* milliseconds */
+extern bool setting_allow_drop;
 
 /* sessions */
 extern int	setting_refresh_token_lifetime; /* seconds */

@@ -196,6 +196,10 @@ SettingsInit(void)
 				  "Sets how long the claims hook may take.",
 				  "From 1 millisecond to a minute.",
 				  &setting_claims_hook_timeout, 1, 60000, GUC_UNIT_MS);
+	DefineBoolean("intrex_auth.allow_drop",
+				  "Lets the extension be dropped although it has users.",
+				  "All users, tenants, sessions and secrets go with it. Meant for one session, such as that of pg_restore --clean.",
+				  &setting_allow_drop);
 	DefineInteger("intrex_auth.refresh_token_lifetime",
 				  "Sets the lifetime of a refresh token.",
 				  "Each use issues a new one, so this is how long a session lasts without activity.",

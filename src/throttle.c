@@ -14,6 +14,7 @@
 #include "attempts.h"
 #include "compat.h"
 #include "keyring.h"
+#include "keys.h"
 #include "locks.h"
 #include "logguard.h"
 #include "report.h"
@@ -47,6 +48,7 @@ RefreshCounterKey(void)
 	(void) KeyringGet(false);
 	if (counter_key != NULL && counter_key_generation == KeyringGeneration())
 		return;
+	KeysNote();
 	KeyringDeriveOldest("intrex_auth throttle v1", derived);
 	status = HmacKeyNew(HASH_SHA256, derived, sizeof(derived), &fresh);
 	SecureWipe(derived, sizeof(derived));

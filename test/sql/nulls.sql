@@ -90,7 +90,7 @@ SELECT is_empty($$SELECT call, sqlstate, message FROM outcome WHERE sqlstate LIK
 -- is there a right that NULL gives?  (keys and settings aside, true is one)
 SELECT is_empty($$
 	SELECT call, result FROM outcome WHERE result IN ('t', 'true')
-		AND call !~ '^auth\.(_keys_changed|password_needs_rehash)\('
+		AND call !~ '^auth\.(_key_file_is_fine|_remember_keys|password_needs_rehash)\('
 $$, 'NULL: never true');
 
 DELETE FROM outcome;

@@ -78,12 +78,12 @@ for my $lure (@lures)
 my $open = $node->background_psql('second', on_error_stop => 0);
 my $ben = "BEGIN; SELECT attempt('$second'); COMMIT;";
 like($open->query($ben), qr/accepted/, 'an open session');
-$node->safe_psql('second', 'DROP EXTENSION intrex_auth CASCADE; CREATE EXTENSION intrex_auth');
+$node->safe_psql('second', 'SET intrex_auth.allow_drop = on; DROP EXTENSION intrex_auth CASCADE; CREATE EXTENSION intrex_auth');
 like($open->query($ben), qr/28000 session_not_found/, 'after DROP and CREATE EXTENSION: the sessions are gone');
-$node->safe_psql('second', 'DROP EXTENSION intrex_auth CASCADE');
+$node->safe_psql('second', 'SET intrex_auth.allow_drop = on; DROP EXTENSION intrex_auth CASCADE');
 identities($node, 'second');
 like($open->query($ben), qr/accepted/, 'and with new rows it is accepted again');
-$node->safe_psql('second', 'DROP EXTENSION intrex_auth CASCADE');
+$node->safe_psql('second', 'SET intrex_auth.allow_drop = on; DROP EXTENSION intrex_auth CASCADE');
 like($open->query("BEGIN; SET LOCAL intrex_auth.token = '$second'; SHOW app.current_tenant; COMMIT;"), qr/00000000-0000-0000-0000-000000000000/, 'after DROP EXTENSION: no tenant');
 $open->quit;
 

@@ -129,7 +129,7 @@ is($other->safe_psql('postgres', $diary), 'canary-diary', 'the right keys: so do
 is(verify($other, $access), 'ok', 'the right keys: the token is accepted');
 
 # DROP leaves nothing behind but roles and the user's table, closed
-$node->safe_psql('copy', 'DROP EXTENSION intrex_auth CASCADE');
+$node->safe_psql('copy', 'SET intrex_auth.allow_drop = on; DROP EXTENSION intrex_auth CASCADE');
 is($node->safe_psql('copy', q(SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'auth%')), '0', 'DROP EXTENSION leaves no schema');
 $node->safe_psql('copy', 'CREATE ROLE reader LOGIN; GRANT SELECT ON notes TO reader');
 is($node->safe_psql('copy', 'SELECT count(*) FROM notes', extra_params => [ '-U', 'reader' ]), '0', 'the table that was protected is dark, not open');
