@@ -96,17 +96,52 @@ CREATE OR REPLACE FUNCTION auth._refresh_rotate(refresh_token text, tenant_id uu
 COMMENT ON FUNCTION auth._refresh_rotate(text, uuid) IS 'exchanges a refresh token that is good and unused: the grant, in this tenant or in none, with its audit row; NULL when it is not';
 REVOKE ALL ON FUNCTION auth._refresh_rotate(text, uuid) FROM PUBLIC;
 
+-- Each successor is HMAC(salt, token): whoever holds a token can be led forward along its line,
+-- and nobody else can.  64 steps are more than the tabs of a browser take at once.
+CREATE OR REPLACE FUNCTION auth._refresh_newest(refresh_token text,
+		OUT token text, OUT token_hash bytea, OUT expires_at timestamptz)
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	reached auth.refresh_tokens := auth._refresh_row(auth._opaque_hash(refresh_token));
+	child auth.refresh_tokens;
+BEGIN
+	token := refresh_token;
+	FOR step IN 0 .. 64 LOOP
+		child := auth._refresh_child(reached.token_hash);
+		IF child.token_hash IS NULL THEN
+			token_hash := reached.token_hash;
+			expires_at := reached.expires_at;
+			RETURN;
+		END IF;
+		token := auth._refresh_successor(reached.salt, token);
+		reached := child;
+	END LOOP;
+	token := NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._refresh_newest(text) IS 'the unused token that a refresh token leads to, at most 64 rotations on, itself if it is unused; NULL beyond that';
+REVOKE ALL ON FUNCTION auth._refresh_newest(text) FROM PUBLIC;
+
 -- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
 -- REPEATABLE READ: what another transaction did meanwhile shows as 23505, and
 -- through the look-ups, which take a snapshot of their own.
+--
+-- A used token is presented again by tabs that refresh at once, since an answer may come late and
+-- overwrite a newer cookie, and after an answer that was lost.  The first happens within the grace
+-- time of its rotation, whatever has become of its successor; the second also later, but then
+-- nobody has used the successor, which nobody has got.  Anything else is theft.
 CREATE OR REPLACE FUNCTION auth._refresh_unusual(refresh_token text, presented_at timestamptz, by_cookie boolean) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	grace CONSTANT integer := auth._seconds('refresh_reuse_grace');
+	recovery CONSTANT integer := auth._seconds('refresh_recovery');
 	presented auth.refresh_tokens;
 	child auth.refresh_tokens;
+	newest record;
 	session record;
 	refused text;
 	tenant uuid;
@@ -130,12 +165,16 @@ BEGIN
 	END IF;
 	refused := auth._session_state(presented.session_id, session.user_id, NULL);
 	child := auth._refresh_child(presented.token_hash);
-	IF refused IS NULL AND child.token_hash IS NULL AND presented.expires_at <= presented_at THEN
-		refused := 'session_expired';
-	ELSIF refused IS NULL AND child.token_hash IS NOT NULL AND (grace = 0 OR child.created_at <= presented_at - make_interval(secs => grace)
-			OR (auth._refresh_child(child.token_hash)).token_hash IS NOT NULL) THEN
-		PERFORM auth._revoke_sessions(session.user_id, 'refresh_token_reuse', presented.session_id);
-		refused := 'refresh_token_already_used';
+	IF refused IS NULL THEN
+		newest := auth._refresh_newest(refresh_token);
+		IF child.token_hash IS NOT NULL AND (newest.token IS NULL OR grace = 0
+				OR child.created_at <= presented_at - make_interval(secs =>
+					CASE WHEN newest.token_hash = child.token_hash THEN greatest(grace, recovery) ELSE grace END)) THEN
+			PERFORM auth._revoke_sessions(session.user_id, 'refresh_token_reuse', presented.session_id);
+			refused := 'refresh_token_already_used';
+		ELSIF newest.expires_at <= presented_at THEN
+			refused := 'session_expired';
+		END IF;
 	END IF;
 	IF refused IS NOT NULL THEN
 		-- good for nothing any more; a ban may end
@@ -167,9 +206,8 @@ BEGIN
 		END;
 	END IF;
 	IF child.token_hash IS NOT NULL THEN
-		-- another tab, or an answer that was lost: the same successor
-		answer := auth._grant(session.user_id, presented.session_id, tenant, auth._refresh_successor(presented.salt, refresh_token),
-			method => 'token_refresh', refresh_expires_at => child.expires_at);
+		answer := auth._grant(session.user_id, presented.session_id, tenant, newest.token,
+			method => 'token_refresh', refresh_expires_at => newest.expires_at);
 		IF NOT answer ? 'error' THEN
 			PERFORM auth._audit('refresh', 'success', NULL, session.user_id, tenant, presented.session_id);
 		END IF;
@@ -179,7 +217,7 @@ BEGIN
 	RETURN coalesce(auth._refresh_rotate(refresh_token, tenant), auth._refresh_unusual(refresh_token, presented_at, by_cookie));
 END
 $$;
-COMMENT ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) IS 'what auth_api.refresh() does where something is not as usual: refusals, theft, the same successor again, another tenant';
+COMMENT ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) IS 'what auth_api.refresh() does where something is not as usual: refusals, theft, the newest successor of a used token, another tenant';
 REVOKE ALL ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb

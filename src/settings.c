@@ -107,12 +107,21 @@ bool		setting_allow_drop = false;
 int			setting_refresh_token_lifetime = 604800;
 
 /*
- * Within this time a refresh token may be presented again, as long as its
- * successor is unused: the same successor comes back.  It saves tabs that
- * refresh at once and answers that got lost.  A thief has the same time.
- * 0 makes every second use a theft.
+ * Within this time after its rotation a refresh token may be presented again, and
+ * gives the newest successor that is unused.  It saves tabs that refresh at once,
+ * whose answers overtake one another.  A thief has the same time.  0 makes every
+ * second use a theft, whatever refresh_recovery says.
  */
 int			setting_refresh_reuse_grace = 30;
+
+/*
+ * How long after its rotation a refresh token still gives its successor while
+ * nobody has used that one: the answer was lost, and an outage often takes longer
+ * than the grace time.  A thief of the former token gets in as long, and goes
+ * unnoticed if the owner comes back within the same time.  0, or less than the
+ * grace time: that alone counts.
+ */
+int			setting_refresh_recovery = 300;
 
 /*
  * What new password hashes are.  bcrypt reads no more than 72 bytes of a password,

@@ -26,6 +26,7 @@ extern bool setting_allow_drop;
 /* sessions */
 extern int	setting_refresh_token_lifetime; /* seconds */
 extern int	setting_refresh_reuse_grace;	/* seconds */
+extern int	setting_refresh_recovery;	/* seconds */
 
 /* how refresh tokens travel */
 typedef enum TokenDelivery

@@ -205,9 +205,13 @@ SettingsInit(void)
 				  "Each use issues a new one, so this is how long a session lasts without activity.",
 				  &setting_refresh_token_lifetime, 1, 400 * 86400, GUC_UNIT_S);
 	DefineInteger("intrex_auth.refresh_reuse_grace",
-				  "Sets how long a refresh token may be presented again while its successor is unused.",
-				  "It saves concurrent tabs and lost answers from being signed out; a thief has the same time.",
+				  "Sets how long after its rotation a refresh token gives the newest unused successor.",
+				  "It saves concurrent tabs from being signed out; a thief has the same time. 0: every second use is a theft.",
 				  &setting_refresh_reuse_grace, 0, 3600, GUC_UNIT_S);
+	DefineInteger("intrex_auth.refresh_recovery",
+				  "Sets how long after its rotation a refresh token gives its successor while that is unused.",
+				  "It saves users whose answer was lost from being signed out; a thief has the same time. 0: only refresh_reuse_grace counts.",
+				  &setting_refresh_recovery, 0, 86400, GUC_UNIT_S);
 	DefineCustomEnumVariable("intrex_auth.token_delivery",
 							 "Sets how a refresh token travels: in the body of an answer, or in a cookie.",
 							 "A cookie takes a request by HTTP (request.method is set); otherwise the token is in the body.",

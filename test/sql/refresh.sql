@@ -10,7 +10,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(79);
+SELECT plan(100);
 
 SELECT pg_temp.user_(n) FROM unnest(ARRAY['ann', 'bob', 'eve']) AS n \g /dev/null
 SELECT pg_temp.tenant('north', 'ann', 'bob'), pg_temp.tenant('south', 'ann') \g /dev/null
@@ -81,20 +81,94 @@ SELECT is(pg_temp.revoked(:'one'), 'alive', 'nobody is signed out');
 SELECT pg_temp.refresh(:'two') AS three \gset
 SELECT is(pg_temp.verdict(:'three'), 'ok', 'the successor is used');
 
--- reuse: the successor was used
-SELECT is(pg_temp.explain(format('refresh(%L)', :'one'::jsonb ->> 'refresh_token')), '401 refresh_token_already_used: Invalid refresh token: already used', 'now the first is a theft');
+-- within the grace time of its own rotation any ancestor leads to the newest
+SELECT pg_temp.refresh(:'three') AS four \gset
+SELECT is(pg_temp.refresh(t) ->> 'refresh_token', :'four'::jsonb ->> 'refresh_token', 'an ancestor leads to the newest')
+	FROM unnest(ARRAY[:'two', :'three']::jsonb[]) AS t;
+SELECT is(pg_temp.family(:'one'), 4::bigint, 'no further row');
+SELECT is((SELECT (user_id, session_id, outcome)::text FROM auth.audit_log ORDER BY id DESC LIMIT 1),
+	(SELECT (user_id, id, 'success')::text FROM auth.sessions WHERE id = (pg_temp.row_of(:'one')).session_id), 'in the trail');
+
+-- reuse: the successor was used, and the grace time is over; that of "one" was 28 seconds ago
+SELECT pg_temp.age(:'one', interval '2 seconds') \g /dev/null
+SELECT is(pg_temp.explain(format('refresh(%L)', :'one'::jsonb ->> 'refresh_token')),
+	'401 refresh_token_already_used: Invalid refresh token: already used', 'now the first is a theft');
 SELECT is(pg_temp.trail(), 'refresh refused refresh_token_already_used ann@accounts.example', 'in the trail');
 SELECT is(pg_temp.revoked(:'one'), 'refresh_token_reuse', 'the session is revoked');
-SELECT is(string_agg(pg_temp.said(t), ', '), '401 session_revoked, 401 session_revoked, 401 session_revoked', 'every token of the family is dead') FROM unnest(ARRAY[:'one', :'two', :'three']::jsonb[]) AS t;
-SELECT is(pg_temp.whose(:'three'::jsonb ->> 'access_token'), 'refused', 'the access token as well');
+SELECT is(string_agg(pg_temp.said(t), ', '), '401 session_revoked, 401 session_revoked, 401 session_revoked, 401 session_revoked',
+	'every token of the family is dead') FROM unnest(ARRAY[:'one', :'two', :'three', :'four']::jsonb[]) AS t;
+SELECT is(pg_temp.whose(:'four'::jsonb ->> 'access_token'), 'refused', 'the access token as well');
 
--- reuse: late
+-- the grace time is that of each token's own rotation, not of the newest
 SELECT pg_temp.begin('ann', 'north') AS one \gset
 SELECT pg_temp.refresh(:'one') AS two \gset
-SELECT pg_temp.age(:'one', interval '30 seconds') \g /dev/null
-SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'after 30 seconds a second use is late');
+SELECT pg_temp.age(:'one', interval '31 seconds') \g /dev/null
+SELECT pg_temp.refresh(:'two') AS three \gset
+SELECT is(pg_temp.refresh(:'two') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token', 'one that was used just now');
+SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'not its parent, used 31 seconds ago');
+
+-- 64 rotations on, and no further
+CREATE FUNCTION pg_temp.on(grant_ jsonb, times integer) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. times LOOP
+		grant_ := pg_temp.refresh(grant_);
+	END LOOP;
+	RETURN grant_;
+END
+$$;
+SELECT pg_temp.begin('ann', 'north') AS one \gset
+SELECT pg_temp.on(:'one', 64) AS last \gset
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'last'::jsonb ->> 'refresh_token', '64 rotations on');
+SELECT pg_temp.refresh(:'last') \g /dev/null
+SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'the 65th is beyond');
+
+-- a lost answer: as long as nobody has used the successor, for longer
+SELECT pg_temp.begin('ann', 'north') AS one \gset
+SELECT pg_temp.refresh(:'one') AS two \gset
+SELECT pg_temp.age(:'one', interval '31 seconds') \g /dev/null
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'after 31 seconds: the successor');
+SELECT pg_temp.age(:'one', interval '3 minutes 29 seconds') \g /dev/null
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'after four minutes too');
+SELECT is(pg_temp.family(:'one'), 2::bigint, 'no further row');
+SELECT pg_temp.age(:'one', interval '1 minute') \g /dev/null
+SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'after five minutes a second use is late');
 SELECT is(pg_temp.said(:'two'), '401 session_revoked', 'and ends the session');
 SELECT is(pg_temp.verdict(pg_temp.login('ann@accounts.example')), 'ok', 'the user logs in again');
+SELECT pg_temp.begin('ann', 'north') AS one, pg_temp.begin('ann', 'north') AS other \gset
+SELECT pg_temp.on(:'one', 2), pg_temp.refresh(:'other') \g /dev/null
+SELECT pg_temp.age(:'one', interval '31 seconds'), pg_temp.age(:'other', interval '31 seconds') \g /dev/null
+SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'not when the successor was used');
+SET LOCAL intrex_auth.refresh_recovery = 0;
+SELECT is(pg_temp.said(:'other'), '401 refresh_token_already_used', 'recovery 0: nor when it was not');
+SELECT pg_temp.begin('ann', 'north') AS one \gset
+SELECT pg_temp.refresh(:'one') AS two \gset
+SELECT pg_temp.age(:'one', interval '10 seconds') \g /dev/null
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'the grace time is left');
+RESET intrex_auth.refresh_recovery;
+
+-- what has ended does not come back by an ancestor
+SELECT pg_temp.begin('ann', 'north') AS one \gset
+SELECT pg_temp.refresh(:'one') AS two \gset
+SELECT auth._revoke_sessions(pg_temp.u('ann'), 'logout', (:'one'::jsonb ->> 'session_id')::uuid) \g /dev/null
+SELECT is(pg_temp.said(:'one'), '401 session_revoked', 'a session that was logged out');
+SELECT is(pg_temp.revoked(:'one'), 'logout', 'which is no theft');
+SET LOCAL intrex_auth.refresh_token_lifetime = '1min';
+SELECT pg_temp.begin('ann', 'north') AS one \gset
+SELECT pg_temp.refresh(:'one') AS two \gset
+SELECT pg_temp.age(:'one', interval '61 seconds') \g /dev/null
+SELECT is(pg_temp.said(:'one'), '401 session_expired', 'a successor that has expired');
+SELECT is(pg_temp.revoked(:'one'), 'alive', 'which is no theft either');
+RESET intrex_auth.refresh_token_lifetime;
+
+-- a transaction that took back the use of the successor
+SELECT pg_temp.begin('ann', 'north') AS one \gset
+SELECT pg_temp.refresh(:'one') AS two \gset
+SAVEPOINT before_use;
+SELECT pg_temp.refresh(:'two') AS three \gset
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token', 'in a savepoint: the newest');
+ROLLBACK TO before_use;
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'rolled back: the one before');
+SELECT is(pg_temp.refresh(:'two') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token', 'whose successor is the same again');
 
 -- reuse: without grace
 SELECT pg_temp.begin('ann', 'north') AS one \gset
@@ -104,7 +178,7 @@ RESET intrex_auth.refresh_reuse_grace;
 
 -- other sessions of the user are untouched
 SELECT pg_temp.begin('ann', 'north') AS one, pg_temp.begin('ann', 'north') AS other \gset
-SELECT pg_temp.refresh(pg_temp.refresh(:'one')) \g /dev/null
+SELECT pg_temp.refresh(pg_temp.refresh(:'one')), pg_temp.age(:'one', interval '30 seconds') \g /dev/null
 SELECT is(pg_temp.said(:'one') || ', ' || pg_temp.said(:'other'), '401 refresh_token_already_used, ok', 'another session goes on');
 
 -- expiry
@@ -208,7 +282,7 @@ SELECT set_config('intrex_auth.token', '', true) \g /dev/null
 SELECT pg_temp.begin('ann', 'north') AS one \gset
 SELECT is(pg_temp.read_only(format('refresh(%L)', :'one'::jsonb ->> 'refresh_token')), '25006 | cannot execute INSERT in a read-only transaction', 'read only');
 SELECT is(pg_temp.said(:'one'), 'ok', 'uses nothing up');
-SELECT pg_temp.refresh(pg_temp.refresh(:'one')) \g /dev/null
+SELECT pg_temp.refresh(pg_temp.refresh(:'one')), pg_temp.age(:'one', interval '30 seconds') \g /dev/null
 SELECT is(pg_temp.read_only(format('refresh(%L)', :'one'::jsonb ->> 'refresh_token')), '25006 | cannot execute INSERT in a read-only transaction', 'a theft that cannot be written down is an error');
 SELECT is(pg_temp.revoked(:'one'), 'alive', 'until it can');
 SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'namely now');
