@@ -77,14 +77,32 @@ lock_files()
 	! grep -n '"resolved"' "$TREE"/test/*/package-lock.json 2>/dev/null
 }
 
+# Without a name for them, encoding and locale of a cluster are those of whoever runs
+# the test; on a machine without LANG that is SQL_ASCII, which CREATE EXTENSION refuses.
+named_locales()
+{
+	! { grep -rnE -- '->init\b' "$TREE/test/t" | grep -v '/test/t/Server.pm:'
+		grep -rnE "\binitdb\b['\"]?,? +['\"]?-" --exclude-dir=.pg --exclude-dir=.git --exclude-dir=node_modules \
+			--exclude-dir=log "$TREE" | grep -vE '/dev/(lib|layers)\.sh:'; }
+}
+
+# Those of tools that are in no package of dev/packages.
+named_tools()
+{
+	! grep -rnE "[\`'\"( ](ps|pgrep|pkill|killall|lsof|netstat|ss|ip) +-" "$TREE"/test/t/*.p[lm] "$TREE"/test/sql/*.sql
+}
+
 layer_lint()
 {
+	step lint "rules that a grep can hold"
 	try lint "core without server" no_server_headers
 	try lint "one version" one_version "$(control_version)"
 	try lint "test names" test_names
 	try lint "expected outputs pass" expected_passes
 	try lint "shell syntax" shell_syntax
 	try lint "lock files" lock_files
+	try lint "encodings and locales" named_locales
+	try lint "tools of the tests" named_tools
 	if command -v pg_bsd_indent >/dev/null
 	then
 		try lint "format" make -C "$TREE" -s --no-print-directory PG_CONFIG="$PRIVATE_PG_CONFIG" format-check
@@ -127,6 +145,7 @@ layer_build()
 {
 	local clang
 
+	step build "from nothing, with every warning an error"
 	try build "gcc" build_with gcc
 	clang=$(command -v clang || sed -n 's/^CLANG *= *//p' "$ROOT$("$SYSTEM_PG_CONFIG" --pkglibdir)/pgxs/src/Makefile.global")
 	if [ -n "$clang" ] && [ -x "$clang" ]
@@ -147,6 +166,7 @@ layer_unit()
 
 	mapfile -t tests < <(chosen test/unit c | grep '^test_')
 	[ "${#tests[@]}" -gt 0 ] || { none unit; return; }
+	step unit "compiling $(counted "${#tests[@]}" file) under ASan and UBSan"
 	try unit "compiles" timeout 1200 make -C "$TREE/test/unit" -s --no-print-directory -j2 all
 	for test in "${tests[@]}"
 	do
@@ -162,6 +182,7 @@ layer_fuzz()
 
 	mapfile -t targets < <(chosen test/fuzz c | sed -n 's/^fuzz_//p')
 	[ "${#targets[@]}" -gt 0 ] || { none fuzz; return; }
+	step fuzz "compiling $(counted "${#targets[@]}" target) under ASan and UBSan"
 	try fuzz "compiles" timeout 1200 make -C "$TREE/test/fuzz" -s --no-print-directory -j2 all
 	for target in "${targets[@]}"
 	do
@@ -196,6 +217,7 @@ layer_install()
 {
 	local log=$LOG/install.log start options=()
 
+	step install "building, and installing in $ROOT"
 	[ -z "${SANITIZE:-}" ] || sanitize
 	[ -z "${VALGRIND:-}" ] || valgrind_server
 	start=$(now)
@@ -285,11 +307,12 @@ layer_spec()
 # driver, database, further options.
 regress()
 {
-	local layer=$1 folder=$2 extension=$3 driver=$4 database=$5 out log tests test line start code=0
+	local layer=$1 folder=$2 extension=$3 driver=$4 database=$5 out log tests test line start code
 	local -A seen=()
 	shift 5
 	mapfile -t tests < <(chosen "$folder" "$extension")
 	[ "${#tests[@]}" -gt 0 ] || { none "$layer"; return; }
+	step "$layer" "$(counted "${#tests[@]}" file), one after the other, in one server"
 	check_cluster
 	out=$(out_folder "$layer")
 	log=$LOG/$layer.log
@@ -307,11 +330,9 @@ regress()
 		set -- "--expecteddir=$out" "$@"
 	fi
 	start=$(now)
-	as_server env PATH="$PRIVATE_BIN:$PATH" PGHOST="$PGHOST" timeout $((VALGRIND_FACTOR * 1200)) "$driver" --bindir="$PRIVATE_BIN" \
-		--inputdir="$TREE/test" --outputdir="$out" --dbname="$database" --host="$PGHOST" --port="$PGPORT" --user=postgres \
-		"$@" --load-extension=intrex_auth "${tests[@]}" >"$log" 2>&1 9>&- || code=$?
 	while read -r line
 	do
+		line=${line%"${line##*[![:space:]]}"}
 		# 15: "test name ... ok 12 ms"; later: "ok 1 - name 12 ms".
 		if [[ $line =~ ^test\ ([a-z0-9_-]+)\ +\.\.\.\ (ok|FAILED).*\ ([0-9]+)\ ms$ ]]
 		then
@@ -322,7 +343,12 @@ regress()
 			regress_line "$layer" "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}" "${BASH_REMATCH[3]}" "$out"
 			seen[${BASH_REMATCH[2]}]=1
 		fi
-	done < <(sed 's/[[:space:]]*$//' "$log")
+	done < <(
+		as_server env PATH="$PRIVATE_BIN:$PATH" PGHOST="$PGHOST" timeout $((VALGRIND_FACTOR * 3600)) "$driver" --bindir="$PRIVATE_BIN" \
+			--inputdir="$TREE/test" --outputdir="$out" --dbname="$database" --host="$PGHOST" --port="$PGPORT" --user=postgres \
+			"$@" --load-extension=intrex_auth "${tests[@]}" 2>&1 9>&- | tee "$log" && echo 0 > "$out/code" || echo 1 > "$out/code"
+	)
+	code=$(cat "$out/code")
 	for test in "${tests[@]}"
 	do
 		[ -n "${seen[$test]:-}" ] || report "$layer" "$test (did not run)" 0 1 0
@@ -381,30 +407,76 @@ interop()
 	fi
 }
 
+# How many test files run side by side; CHECK_JOBS=1 is one after the other.
 layer_tap()
 {
-	local tests test
+	local tests test together=() alone=() jobs=${CHECK_JOBS:-$(nproc)}
 
 	mapfile -t tests < <(chosen test/t pl)
 	[ "${#tests[@]}" -gt 0 ] || { none tap; return; }
 	interop
 	for test in "${tests[@]}"
 	do
-		tap_file "$test"
+		if grep -q '^# Runs alone: ' "$TREE/test/t/$test.pl"
+		then
+			alone+=("$test")
+		else
+			together+=("$test")
+		fi
+	done
+	[ "$jobs" -lt "${#tests[@]}" ] || jobs=${#tests[@]}
+	step tap "$(counted "${#tests[@]}" file), $jobs at a time, each with servers of its own"
+	out_folder tap/ports >/dev/null
+	tap_files "$jobs" ${together[@]+"${together[@]}"}
+	tap_files 1 ${alone[@]+"${alone[@]}"}
+}
+
+# Run files, so many at a time, and report each as it ends.
+tap_files()
+{
+	local jobs=$1 pid test
+	local -A running=()
+	shift
+
+	while [ $# -gt 0 ] || [ "${#running[@]}" -gt 0 ]
+	do
+		while [ $# -gt 0 ] && [ "${#running[@]}" -lt "$jobs" ]
+		do
+			tap_file "$1" &
+			running[$!]=$1
+			shift
+		done
+		wait -n -p pid "${!running[@]}" || true
+		test=${running[$pid]}
+		unset "running[$pid]"
+		tap_report "$test"
 	done
 }
 
+# Run one file. What it said is in its log, how it ended and how long it took beside it.
 tap_file()
 {
-	local out log start good bad code=0
+	local out log start code=0
 
 	out=$(out_folder "tap/$1")
 	log=$LOG/tap/$1.log
 	start=$(now)
+	# the shell notes the number of the group, which timeout makes
 	as_server env PATH="$PRIVATE_BIN:$PATH" TESTDIR="$out" TESTDATADIR="$out/tmp_check" TESTLOGDIR="$out/tmp_check/log" \
-		PG_REGRESS="$(pgxs_test)/regress/pg_regress" PG_TEST_PORT_DIR="$out" PGPORT=65432 PGUSER=postgres \
-		PERL5LIB="$(pgxs_test)/perl:$TREE/test/t" INTREX_AUTH_TREE="$TREE" \
-		timeout 900 prove -v --merge "$TREE/test/t/$1.pl" >"$log" 2>&1 9>&- || code=$?
+		PG_REGRESS="$(pgxs_test)/regress/pg_regress" PG_TEST_PORT_DIR="$LOG/tap/ports" PGPORT=65432 PGUSER=postgres \
+		PG_TEST_TIMEOUT_DEFAULT=1800 PERL5LIB="$(pgxs_test)/perl:$TREE/test/t" INTREX_AUTH_TREE="$TREE" \
+		sh -c 'echo $$ > "$0/group" && exec "$@"' "$out" timeout $((VALGRIND_FACTOR * 3600)) prove -v --merge "$TREE/test/t/$1.pl" \
+		>"$log" 2>&1 9>&- || code=$?
+	echo "$code $(($(now) - start))" > "$out/end"
+	rm -f "$out/group"
+}
+
+# Report a file that has ended.
+tap_report()
+{
+	local out=$LOG/tap/$1 log=$LOG/tap/$1.log code took good bad
+
+	read -r code took < "$out/end"
 	good=$(count '^ok [0-9]+' "$log")
 	bad=$(count '^not ok [0-9]+' "$log")
 	SKIPPED=$((SKIPPED + $(count '^ok [0-9]+ # skip' "$log")))
@@ -419,7 +491,8 @@ tap_file()
 		SKIPPED=$((SKIPPED + 1))
 		return
 	fi
-	report tap "$1" "$good" "$bad" $(($(now) - start))
+	report tap "$1" "$good" "$bad" "$took"
+	tap_servers "$out"
 	if [ "$bad" -gt 0 ]
 	then
 		excerpt "$log"
@@ -428,4 +501,28 @@ tap_file()
 	else
 		find "$out/tmp_check" -mindepth 1 -maxdepth 1 ! -name log -exec rm -rf {} + 2>/dev/null || true
 	fi
+}
+
+# End the servers that a file which was killed has left.
+tap_servers()
+{
+	local pid
+
+	while read -r pid
+	do
+		as_server "$PRIVATE_BIN/pg_ctl" stop -m immediate -D "$(dirname "$pid")" >/dev/null 2>&1 || true
+	done < <(find "$1" -name postmaster.pid 2>/dev/null)
+}
+
+# End the files that still run, when ./check itself is ended.
+no_tap_files()
+{
+	local group
+
+	[ -d "$LOG/tap" ] || return 0
+	while read -r group
+	do
+		kill -TERM -- "-$(cat "$group")" 2>/dev/null || true
+		tap_servers "$(dirname "$group")"
+	done < <(find "$LOG/tap" -mindepth 2 -maxdepth 2 -name group 2>/dev/null)
 }

@@ -3,8 +3,17 @@
 # Sourced by bash scripts; needs coreutils and util-linux only.
 
 TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# The same environment on every machine: nothing of the caller's locale, and of the
+# settings of libpq only what we set.
+unset LANG LANGUAGE "${!LC_@}" MAKEFLAGS MAKELEVEL
+for variable in "${!PG@}"
+do
+	[[ $variable == PG || $variable == PG_* ]] || unset "$variable"
+done
+unset variable
 export LC_ALL=C.UTF-8
-unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGDATA PGOPTIONS PGPASSWORD PGHOSTADDR MAKEFLAGS MAKELEVEL
+# the user of the server reads what we write
+umask 022
 
 say()
 {
@@ -78,28 +87,35 @@ as_server()
 	fi
 }
 
-# Where everything private goes: .pg in the tree, or, if the user of the server
-# cannot get there (a tree under /root), a folder of ours in /var/tmp.
+# Where everything private goes: .pg in the tree, or a folder of ours in /var/tmp
+# if the user of the server cannot get there (a tree under /root), or if the path
+# has characters that make and PGXS cannot take, such as a blank or a quote.
+# ELSEWHERE is the reason.
 choose_state()
 {
 	TREE_HASH=$(printf '%s' "$TREE" | sha256sum | cut -c1-10)
 	STATE=$TREE/.pg
-	TREE_READABLE=yes
-	if [ "$(id -u)" = 0 ] && ! runuser -u "$SERVER_USER" -- test -x "$TREE" -a -r "$TREE/Makefile" 2>/dev/null
+	ELSEWHERE=
+	if ! plain_path "$TREE"
 	then
-		TREE_READABLE=no
-		STATE=/var/tmp/intrex_auth-$TREE_HASH
-	fi
-	if [ ! -d "$STATE" ]
+		ELSEWHERE="make cannot work in a path such as $TREE"
+	elif [ "$(id -u)" = 0 ] && ! runuser -u "$SERVER_USER" -- test -x "$TREE" -a -r "$TREE/Makefile" 2>/dev/null
 	then
-		mkdir -m 0755 "$STATE" || die "cannot create $STATE"
+		ELSEWHERE="user $SERVER_USER cannot read $TREE"
 	fi
+	[ -z "$ELSEWHERE" ] || STATE=/var/tmp/intrex_auth-$TREE_HASH
 	# Anybody may create names in /var/tmp: take only what is ours.
-	if [ -L "$STATE" ] || { [ "$TREE_READABLE" = no ] && [ ! -O "$STATE" ]; }
+	if [ -L "$STATE" ] || { [ -n "$ELSEWHERE" ] && [ -e "$STATE" ] && [ ! -O "$STATE" ]; }
 	then
 		die "$STATE belongs to somebody else"
 	fi
-	[ -w "$STATE" ] || die "$STATE was made by another user; have it removed first"
+	[ ! -d "$STATE" ] || [ -w "$STATE" ] || die "$STATE was made by another user; have it removed first"
+}
+
+# Can make, PGXS and the shell commands that the server runs take this path?
+plain_path()
+{
+	[[ $1 != *[!A-Za-z0-9_./+-]* ]]
 }
 
 # Set everything up for the functions below.
@@ -116,6 +132,7 @@ choose()
 		SYSTEM_PG_CONFIG=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config
 	fi
 	[ -x "$(command -v "$SYSTEM_PG_CONFIG")" ] || die "PostgreSQL $PG_MAJOR is not installed with its postgresql-server-dev package"
+	plain_path "$SYSTEM_PG_CONFIG" || die "make cannot work with a PG_CONFIG such as $SYSTEM_PG_CONFIG"
 	SYSTEM_BIN=$("$SYSTEM_PG_CONFIG" --bindir)
 	[ -x "$SYSTEM_BIN/postgres" ] || die "there is no server in $SYSTEM_BIN"
 	case $SYSTEM_BIN in
@@ -124,7 +141,6 @@ choose()
 	esac
 	PRIVATE_BIN=$ROOT$SYSTEM_BIN
 	PRIVATE_PG_CONFIG=$PRIVATE_BIN/pg_config
-	mkdir -p "$ROOT"
 }
 
 # A private installation: the programs are copies, since PostgreSQL finds its
@@ -204,6 +220,8 @@ build_install()
 # One run at a time may build and install in this tree. The lock ends with us.
 lock_state()
 {
+	[ -d "$STATE" ] || mkdir -m 0755 "$STATE" || die "cannot create $STATE"
+	[ -O "$STATE" ] || [ -z "$ELSEWHERE" ] || die "$STATE belongs to somebody else"
 	exec 9>"$STATE/lock"
 	if ! flock -n 9
 	then

@@ -18,6 +18,23 @@ report()
 		"$1" "$2" "$verdict" "$3" "$4" $(($5 / 1000000)) $(($5 % 1000000 / 10000))
 }
 
+# What a layer is about to do, said before it does: nothing here is silent for long.
+step()
+{
+	printf '%-5s  %s\n' "$1" "$2 ..."
+}
+
+# "1 file", "2 files".
+counted()
+{
+	if [ "$1" -eq 1 ]
+	then
+		echo "1 $2"
+	else
+		echo "$1 $2s"
+	fi
+}
+
 # One test that is a command: layer, name, command. Its output shows on failure.
 try()
 {
@@ -74,13 +91,24 @@ chosen()
 	done
 }
 
-# Say so when a layer has nothing to run; a name that matches nothing is an error.
+# Each file that was asked for must be there: a name that is mistyped tests nothing.
+demand_files()
+{
+	local -A where=([unit]="test/unit c" [fuzz]="test/fuzz c" [sql]="test/sql sql" [spec]="test/specs spec" [tap]="test/t pl")
+	local wanted
+
+	[ "${#FILES[@]}" -gt 0 ] || return 0
+	[ -n "${where[$LAYERS]:-}" ] || die "layer $LAYERS has no files to choose from"
+	for wanted in "${FILES[@]}"
+	do
+		# shellcheck disable=SC2086 # a folder and an extension
+		[ -n "$(FILES=("$wanted"); chosen ${where[$LAYERS]})" ] || die "no test of layer $LAYERS is called $wanted"
+	done
+}
+
+# Say so when a layer has nothing to run.
 none()
 {
-	if [ "${#FILES[@]}" -gt 0 ]
-	then
-		die "no test of layer $1 is called ${FILES[*]}"
-	fi
 	say "$1: no tests"
 }
 
@@ -111,12 +139,12 @@ finish()
 	exit 0
 }
 
-# The user of the server cannot read this tree: run in a copy, which it can.
+# The server or make cannot work in this tree: run in a copy, where they can.
 elsewhere()
 {
 	local copy=$STATE/tree code=0
 
-	say "user $SERVER_USER cannot read $TREE: working on a copy in $copy"
+	say "$ELSEWHERE: working on a copy in $copy"
 	lock_state
 	mkdir -p "$copy"
 	find "$copy" -mindepth 1 -maxdepth 1 ! -name .pg -exec rm -rf {} +

@@ -9,7 +9,7 @@
 
 BEGIN;
 \i :include
-SELECT plan(207);
+SELECT plan(206);
 
 -- keys to verify by
 CREATE FUNCTION key(jwks jsonb, name text DEFAULT 'HS256') RETURNS text LANGUAGE sql STABLE
@@ -45,10 +45,8 @@ SELECT is(key(public(name) || more, name), expected, name || ' with ' || left(mo
 
 -- so many, so large, so deep
 SELECT is(key(jsonb_build_object('keys', (SELECT jsonb_agg(public('HS256') || jsonb_build_object('kid', 'k' || n)) FROM generate_series(1, count) AS n))), expected, count || ' keys') FROM (VALUES (16, 'accepted'), (100, 'accepted'), (101, '22023 json_too_large'), (2000, '22023 json_too_large')) AS c (count, expected);
-SELECT clock_timestamp() AS began \gset
 SELECT is(count(*), 100::bigint, 'a set of 2000 RSA keys, a hundred times') FROM generate_series(1, 100),
 	(SELECT jsonb_build_object('keys', jsonb_agg(public('RS256') || jsonb_build_object('kid', 'k' || n))) FROM generate_series(1, 2000) AS n) AS s (jwks) WHERE key(jwks) = '22023 json_too_large';
-SELECT cmp_ok(clock_timestamp() - :'began', '<', interval '10 seconds', 'is refused quickly');
 SELECT is(key(public('HS256') || jsonb_build_object('x', repeat('x', 1000000))), '22023 json_too_large', 'a key of a megabyte');
 SELECT is(key(public('HS256') || ('{"x": ' || repeat('[', n) || repeat(']', n) || '}')::jsonb), expected, 'a key nested ' || n || ' deep') FROM (VALUES (14, 'accepted'), (20, '22023 json_too_deep'), (3000, '22023 json_too_deep')) AS c (n, expected);
 SELECT is(verdict('x', 'SELECT auth.jws_verify($1, (repeat(''['', 1000000) || repeat('']'', 1000000))::jsonb)'), '54001', 'a million brackets are refused by jsonb');

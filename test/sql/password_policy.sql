@@ -173,14 +173,14 @@ SELECT is(auth._password_nfc(given), form, what) FROM (VALUES
 	(1, 'plain', 'plain', 'ASCII stays'), (2, E'e\u0301', E'\u00E9', 'composed'), (3, E'\u00E9', E'\u00E9', 'composed already'), (4, E'\uFB01x', E'\uFB01x', 'no ligature is undone (NFKC would)'),
 	(5, E'\u212B', E'\u00C5', 'one of two equal letters'), (6, E'\u1112\u1161\u11AB', E'\uD55C', 'Hangul'), (7, '', '', 'nothing'), (8, repeat(E'e\u0301', 1400), repeat(E'e\u0301', 1400), 'what is too long for any hash stays')) AS v (n, given, form, what) ORDER BY n;
 SELECT is(auth._password_nfc(NULL), NULL, 'NULL');
-SET LOCAL statement_timeout = '2s';
 SELECT is(length(auth._password_nfc(repeat(E'e\u0301', n))), characters, n * 3 || ' bytes') FROM (VALUES (341, 341), (342, 684)) AS v (n, characters);
 SELECT is(length(auth._password_nfc(repeat(E'\u0301\u0316', 250000))), 500000, 'a megabyte of marks is left as it is');
 -- marks in the worst order: nothing that could take the place of a hash in a flood
 SELECT clock_timestamp() AS began \gset
 SELECT is(count(DISTINCT auth.password_check_policy(repeat(E'\u0301\u0316', 900 + n)) ->> 'message'), 1::bigint, 'a hundred passwords of marks') FROM generate_series(1, 100) AS n;
-SELECT cmp_ok(clock_timestamp() - :'began', '<', interval '1 second', 'are judged in no time');
-RESET statement_timeout;
+SELECT clock_timestamp() - :'began' AS took, clock_timestamp() AS began \gset
+SELECT count(auth.password_hash('x', 12)) FROM generate_series(1, 5) \g /dev/null
+SELECT cmp_ok(:'took'::interval, '<', clock_timestamp() - :'began', 'are judged in less time than five are hashed');
 SELECT is(pg_temp.say(format('register(%L, %L)', 'eve@accounts.example', E'caf\u00E9 cr\u00E8me br\u00FBl\u00E9e')), 'ok', 'registered with composed letters');
 SELECT is(pg_temp.hashes(format('login(%L, %L)', 'eve@accounts.example', E'cafe\u0301 cre\u0300me bru\u0302le\u0301e')), 'ok, hashes: 1', 'the same typed in parts');
 SELECT is(pg_temp.say(format('login(%L, %L)', 'eve@accounts.example', 'cafe creme brulee')), '401 invalid_credentials', 'but not without accents');

@@ -260,7 +260,7 @@ SELECT :'one'::jsonb ->> 'refresh_token' AS token \gset
 -- 43 characters have two bits to spare: one spelling of each token is good
 SELECT is(string_agg(pg_temp.say(format('refresh(%L)', damaged)), ', '), '401 refresh_token_not_found, 401 refresh_token_not_found, 401 refresh_token_not_found, 401 refresh_token_not_found, 401 refresh_token_not_found', 'damaged')
 	FROM unnest(ARRAY[
-		left(:'token', 42) || translate(right(:'token', 1), 'AEIMQUYcgkosw048', 'BFJNRVZdhlptx159'), 'x' || substr(:'token', 2),
+		left(:'token', 42) || translate(right(:'token', 1), 'AEIMQUYcgkosw048', 'BFJNRVZdhlptx159'), CASE left(:'token', 1) WHEN 'x' THEN 'y' ELSE 'x' END || substr(:'token', 2),
 		:'token' || '=', ' ' || :'token', :'token' || E'\n']) AS damaged WHERE damaged <> :'token';
 SELECT is(pg_temp.said(:'one'), 'ok', 'and the token itself is good');
 

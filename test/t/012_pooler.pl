@@ -10,6 +10,7 @@ use lib $FindBin::RealBin;
 use Identities;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
@@ -41,11 +42,7 @@ append_to_file("$folder/pgbouncer.ini", join("\n",
 	''));
 my ($in, $out, $err) = ('', '', '');
 my $pooler = IPC::Run::start([ $pgbouncer, '-q', "$folder/pgbouncer.ini" ], '<', \$in, '>', \$out, '2>', \$err);
-for (1 .. 100)
-{
-	last if -S "$folder/.s.PGSQL.$port";
-	select(undef, undef, undef, 0.1);
-}
+eval { wait_for('its socket', sub { -S "$folder/.s.PGSQL.$port" || !$pooler->pumpable }) };
 -S "$folder/.s.PGSQL.$port" or BAIL_OUT("pgbouncer does not start: $err");
 
 # A new client of the pooler.
@@ -65,11 +62,7 @@ sub fresh_backend
 		$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid IN ($gone))");
 	}
 	# the pooler may notice late that it is gone
-	for (1 .. 50)
-	{
-		last if raw_query(client(), 'SELECT 1') eq '1';
-		select(undef, undef, undef, 0.1);
-	}
+	wait_for('the pooler connects again', sub { raw_query(client(), 'SELECT 1') eq '1' });
 	return;
 }
 

@@ -14,6 +14,8 @@ use Test::More;
 my $node = new_server('expiry', '');
 my $parallel = worker_setting($node);
 my $expired = '28000 token_expired';
+# seconds that a token is good for: longer than it takes to use it, however slow the machine
+my $good = 8;
 
 # A token that is good for so many seconds.
 sub short_token
@@ -45,29 +47,29 @@ sub before_and_after
 # inside one transaction, serial and parallel
 for my $mode ('off', 'on')
 {
-	my @answers = before_and_after($mode, 3, 'SELECT who()', 'SELECT sees()', "SELECT current_setting('app.current_tenant') = id('north')::text");
+	my @answers = before_and_after($mode, $good, 'SELECT who()', 'SELECT sees()', "SELECT current_setting('app.current_tenant') = id('north')::text");
 	my $kind = $mode eq 'on' ? 'worker' : 'serial';
 	is_deeply(\@answers, [ 'accepted', 'anna, owner of north', 'north 3', 't', $kind, $expired, "$expired | $expired | none", 'f', $kind ],
 		"$kind plan: good until exp, then refused within the transaction") or diag("@answers");
 }
 
 # first read of a transaction after exp, in the statement that was sent before it
-my $token = short_token(2);
-is(ask($node, "BEGIN; SET LOCAL intrex_auth.token = ''; SELECT who(); SELECT set_config('intrex_auth.token', '$token', true); SELECT pg_sleep(2.2); SELECT who(); COMMIT"),
+my $token = short_token($good);
+is(ask($node, "BEGIN; SET LOCAL intrex_auth.token = ''; SELECT who(); SELECT set_config('intrex_auth.token', '$token', true); SELECT pg_sleep($good.2); SELECT who(); COMMIT"),
 	"nobody\n(hidden)\n\n$expired", 'set before exp, first read after it');
-$token = short_token(2);
-is(ask($node, "SELECT who(); DO \$\$ BEGIN PERFORM set_config('intrex_auth.token', '$token', true); PERFORM pg_sleep(2.2); PERFORM set_config('test.answer', who(), false); END \$\$; SHOW test.answer"),
+$token = short_token($good);
+is(ask($node, "SELECT who(); DO \$\$ BEGIN PERFORM set_config('intrex_auth.token', '$token', true); PERFORM pg_sleep($good.2); PERFORM set_config('test.answer', who(), false); END \$\$; SHOW test.answer"),
 	"nobody\n$expired", 'the same in one statement');
 
 # when it is set: also a token that this backend has just verified
-$token = short_token(2);
-is(ask($node, "BEGIN; SELECT attempt('$token'); COMMIT; SELECT pg_sleep(2.2); BEGIN; SELECT attempt('$token'), attempt('$token', 'SELECT set_config(''intrex_auth.token'', \$1, true)'), attempt('$token', 'SELECT auth.jwt_verify(\$1)'); COMMIT",
+$token = short_token($good);
+is(ask($node, "BEGIN; SELECT attempt('$token'); COMMIT; SELECT pg_sleep($good.2); BEGIN; SELECT attempt('$token'), attempt('$token', 'SELECT set_config(''intrex_auth.token'', \$1, true)'), attempt('$token', 'SELECT auth.jwt_verify(\$1)'); COMMIT",
 		user => $node->safe_psql('postgres', 'SELECT current_user')),
 	"accepted\n\n$expired|$expired|$expired", 'refused at once when it is set after exp, kept verification or not');
 
 # a session token expires like any other
-$token = short_token(2);
-is(ask($node, "SET intrex_auth.session_token = on; SELECT who(); SET intrex_auth.token = '$token'; SELECT who(); SELECT pg_sleep(2.2); SELECT who(), sees(); RESET intrex_auth.token; SELECT who()",
+$token = short_token($good);
+is(ask($node, "SET intrex_auth.session_token = on; SELECT who(); SET intrex_auth.token = '$token'; SELECT who(); SELECT pg_sleep($good.2); SELECT who(), sees(); RESET intrex_auth.token; SELECT who()",
 		user => $node->safe_psql('postgres', 'SELECT current_user')),
 	"nobody\nanna, owner of north\n\n$expired|$expired | $expired | none\nnobody", 'session_token = on: expired is expired');
 

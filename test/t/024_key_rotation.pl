@@ -66,7 +66,7 @@ my $script = $node->basedir . '/024_work.sql';
 append_to_file($script, "SELECT work();\n");
 
 my ($out, $err) = ('', '');
-my $bench = start([ 'pgbench', '--no-vacuum', "--client=$clients", '--jobs=1', '--time=300', '-f', $script,
+my $bench = start([ 'pgbench', '--no-vacuum', "--client=$clients", '--jobs=1', '--time=36000', '-f', $script,
 		'-h', $node->host, '-p', $node->port, 'postgres' ],
 	'>', \$out, '2>', \$err);
 ok($node->poll_query_until('postgres', "SELECT count(DISTINCT pid) = $clients FROM done"), 'all clients work');
@@ -105,7 +105,7 @@ for my $mishap (@mishaps)
 	my ($what, $change) = @$mishap;
 	my $before = $node->safe_psql('postgres', 'SELECT sum(verified) FROM done');
 	$change->(slurp($path));
-	cmp_ok($node->safe_psql('postgres', 'SELECT sum(verified) FROM done'), '>', $before, "$what: work went on");
+	ok($node->poll_query_until('postgres', "SELECT sum(verified) > $before FROM done"), "$what: work went on");
 }
 is($rotations, 50, 'fifty rotations');
 $node->safe_psql('postgres', q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgbench'));

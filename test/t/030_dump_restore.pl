@@ -9,6 +9,7 @@ use lib $FindBin::RealBin;
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my $node = new_server('source', q(intrex_auth.issuer = 'https://auth.example'));
@@ -109,8 +110,7 @@ my ($refused, undef, $why) = $node->psql('rows', 'DELETE FROM auth.memberships')
 like($why, qr/the tenant would lose its last owner/, 'and its tenant keeps its owner');
 
 # into a new cluster: with other keys a clear error that names them, with the right ones everything
-my $other = PostgreSQL::Test::Cluster->new('other');
-$other->init;
+my $other = new_cluster('other');
 $other->append_conf('postgresql.conf', "intrex_auth.issuer = 'https://auth.example'\nintrex_auth.password_cost = 4");
 $other->start;
 $other->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $other->connstr('postgres') ], 'restored into a new cluster');

@@ -10,10 +10,10 @@ use lib $FindBin::RealBin;
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('hijack');
-$node->init;
+my $node = new_cluster('hijack');
 $node->append_conf('postgresql.conf', 'intrex_auth.password_cost = 4');
 $node->start;
 

@@ -20,13 +20,13 @@ use MIME::Base64 qw(encode_base64 decode_base64url);
 use Memory;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 plan skip_all => 'needs /proc' unless -r '/proc/self/mem';
 plan skip_all => 'tools keep copies of their own' if $ENV{SANITIZE} || $ENV{VALGRIND};
 
-my $node = PostgreSQL::Test::Cluster->new('memory_scan');
-$node->init;
+my $node = new_cluster('memory_scan');
 $node->append_conf('postgresql.conf', $_) for ('log_statement = none', 'intrex_auth.password_cost = 4', 'intrex_auth.login_limit_address = 1000000', 'shared_buffers = 8MB');
 $node->start;
 {

@@ -11,11 +11,11 @@ use IPC::Run qw(start finish);
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my $persons = 1000;
-my $node = PostgreSQL::Test::Cluster->new('persons');
-$node->init(allows_streaming => 1);
+my $node = new_cluster('persons', allows_streaming => 1);
 $node->append_conf('postgresql.conf', $_) for ('intrex_auth.password_cost = 4', 'synchronous_commit = off', 'autovacuum = off', 'max_connections = 40');
 $node->start;
 
@@ -90,7 +90,9 @@ sql(q(SELECT auth.key_rotate('A256GCM')));
 is(sql('SELECT state, sealed FROM auth.sealing_progress()'), "current|0\nprevious|$persons", 'all data keys are under the former key');
 is(sql('SELECT * FROM auth.secret_reseal(300)'), '300|700|0', 'a batch is bounded');
 is(sql('BEGIN', 'SELECT done FROM auth.secret_reseal(500)', 'ROLLBACK', q(SELECT sealed FROM auth.sealing_progress() WHERE state = 'current')) =~ s/\n/ /gr, '500 300', 'one rolled back is none');
-my $clients = pgbench($node->basedir . '/036_first.sql', \$out, '--time=60');
+my $clients = pgbench($node->basedir . '/036_first.sql', \$out, '--time=36000');
+# in the midst of it or at its end, by the speed of the machine; it does not commit
+my $cut_short = "SET statement_timeout = '2ms';\nSELECT done, pg_sleep(600) FROM auth.secret_reseal(100)";
 my ($cut, $done) = (0, 0);
 for my $round (1 .. 30)
 {
@@ -98,7 +100,7 @@ for my $round (1 .. 30)
 	{
 		sql(q(SELECT auth.key_rotate('A256GCM')));
 	}
-	my ($code, $n, $err) = $node->psql('postgres', ($round % 3 ? '' : "SET statement_timeout = '2ms';\n") . 'SELECT done FROM auth.secret_reseal(100)');
+	my ($code, $n, $err) = $node->psql('postgres', $round % 3 ? 'SELECT done FROM auth.secret_reseal(100)' : $cut_short);
 	$cut++ if $err =~ /statement timeout/;
 	$done += $n if $code == 0;
 	unlike($err, qr/ERROR/, "round $round: a batch among clients") unless $round % 3 == 0;
@@ -107,7 +109,7 @@ my $clients_of = q(FROM pg_stat_activity WHERE backend_type = 'client backend' A
 is(sql("SELECT count(*) $clients_of"), '16', 'no client noticed');
 $clients->kill_kill;
 sql("SELECT pg_terminate_backend(pid, 10000) $clients_of");
-cmp_ok($cut, '>', 0, 'batches were cut short');
+is($cut, 10, 'batches were cut short');
 cmp_ok($done, '>', 500, 'others did their work');
 is(sql('SELECT wrong()'), '0', 'everything opens in the midst of it');
 sql('SELECT auth.secret_reseal(100000)');
@@ -159,8 +161,7 @@ $standby->stop;
 # the backup from before opens with the key file of then, and not without the former key
 my $with_former = slurp(key_file($node));
 sql("SELECT auth.key_delete('$_')") for @former;
-my $restored = PostgreSQL::Test::Cluster->new('restored');
-$restored->init;
+my $restored = new_cluster('restored');
 $restored->start;
 $restored->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $backup, $restored->connstr('postgres') ], 'the backup is restored');
 spew(key_file($restored), $with_former);

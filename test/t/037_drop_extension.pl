@@ -8,10 +8,10 @@ use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('drop');
-$node->init;
+my $node = new_cluster('drop');
 $node->append_conf('postgresql.conf', 'intrex_auth.password_cost = 4');
 $node->start;
 $node->safe_psql('postgres', q(

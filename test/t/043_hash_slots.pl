@@ -9,6 +9,7 @@ use lib $FindBin::RealBin;
 use Guess;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my $clients = 24;
@@ -32,6 +33,8 @@ $node->safe_psql('postgres', q{
 # a computation of a tenth of a second or more: 24 take longer than the wait for a slot
 my $most = 0;
 my $err = together($node, $clients, "SET intrex_auth.password_cost = 13;\nSELECT check_password();", sub {
+	# looked at while there is one to see, and twenty times more
+	wait_for('a slot is taken', sub { $most = $node->safe_psql('postgres', $slots) });
 	for (1 .. 20)
 	{
 		my $now = $node->safe_psql('postgres', $slots);
@@ -48,11 +51,12 @@ cmp_ok($most, '<=', 2, 'never more than two');
 is($node->safe_psql('postgres', $slots), 0, 'all are free again');
 
 # free again after a timeout and after the backend was killed within the computation
-for my $way (q{SET statement_timeout = '50ms'; SELECT auth.password_hash('x', 12), pg_sleep(60)},
+for my $way (q{SET statement_timeout = '50ms'; SELECT auth.password_hash('x', 12), pg_sleep(600)},
 	q{SELECT auth.password_hash('x', 12) FROM pg_terminate_backend(pg_backend_pid())})
 {
 	$node->psql('postgres', $way) for (1 .. 3);
-	is($node->safe_psql('postgres', $slots), 0, "free after: $way");
+	# (the client may hear of it before the backend has ended)
+	ok($node->poll_query_until('postgres', $slots, 0), "free after: $way");
 }
 is($node->safe_psql('postgres', q{SELECT auth._password_check('x', NULL)}), 'f', 'and usable');
 
@@ -67,9 +71,10 @@ $hog->quit;
 $node->append_conf('postgresql.conf', 'intrex_auth.max_concurrent_hashes = 1');
 $node->reload;
 my $long = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
-	q{SELECT count(auth.password_hash('x', 14)) FROM generate_series(1, 3)} ], '>', \my $out, '2>', \my $errors);
-$node->poll_query_until('postgres', $slots, 1);
+	q{SELECT count(auth.password_hash('x', 14)) FROM generate_series(1, 5)} ], '>', \my $out, '2>', \my $errors);
+my $pid = stopped_within($node, $slots =~ s/count\(\*\)/max(pid)/r);
 my ($code, undef, $stderr) = $node->psql('postgres', q{SELECT auth.password_hash('x', 4)});
+kill('CONT', $pid);
 $long->finish;
 like($stderr, qr/too many password hashes are being computed/, 'password_hash raises');
 is($node->safe_psql('postgres', $slots), 0, 'all are free again');

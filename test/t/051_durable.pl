@@ -10,10 +10,11 @@ use lib $FindBin::RealBin;
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $node = new_server('durable', 'synchronous_commit = off', 'autovacuum = off', "wal_writer_delay = '10s'",
+	"checkpoint_timeout = '1d'", 'bgwriter_lru_maxpages = 0',
 	'intrex_auth.login_limit_pair = 1000', 'intrex_auth.refresh_reuse_grace = 0', 'intrex_auth.allow_bootstrap = on');
 
 # From here on the log is written by commits that wait for it, and by nobody else.
@@ -22,23 +23,6 @@ sub stop_writer
 	my $walwriter = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'));
 	$node->safe_psql('postgres', 'SET synchronous_commit = on; CHECKPOINT; SELECT txid_current()');
 	kill 'STOP', $walwriter or die "cannot stop process $walwriter: $!";
-}
-
-# Kill the server with everything that it has not written, as far as processes
-# go like a power cut, and start it again.
-sub crash
-{
-	my @processes = split /\n/, `ps -o pid= --ppid \$(head -n 1 @{[ $node->data_dir ]}/postmaster.pid)`;
-	push @processes, $node->{_pid};
-	$node->kill9;
-	kill 'KILL', map { int } @processes;
-	# until the last is gone they hold the shared memory
-	for (1 .. 200)
-	{
-		last if !kill(0, map { int } @processes);
-		sleep(0.05);
-	}
-	$node->start;
 }
 
 sub sql
@@ -80,19 +64,19 @@ my $as = sub { 'BEGIN; SELECT auth.authenticate(\'' . part($_[0], 'access_token'
 stop_writer();
 sql('INSERT INTO canary VALUES (1)');
 is(sql('SELECT count(*) FROM canary'), '1', 'a row was committed');
-crash();
+crash($node);
 is(sql('SELECT count(*) FROM canary'), '0', 'and is lost');
 
 # logout, and the caller insists
 stop_writer();
 is(sql($as->($ann) . 'SET LOCAL synchronous_commit = off; SELECT auth_api.logout(); SET LOCAL synchronous_commit = off; COMMIT'), "t\n{\"revoked\": 1}", 'logged out');
-crash();
+crash($node);
 is(state_of($ann) . ' ' . state_of($ann2), 'out in', 'a logout survives');
 
 # a changed password
 stop_writer();
 is(sql($as->($bob) . "SELECT auth_api.change_password('password of bob', 'another password'); SAVEPOINT s; SET LOCAL synchronous_commit = off; COMMIT"), "t\n{\"revoked\": 1}", 'password changed');
-crash();
+crash($node);
 like(sql(q(SELECT auth_api.login('bob@durable.example', 'password of bob'))), qr/invalid_credentials/, 'the former password stays dead');
 like(sql(q(SELECT auth_api.login('bob@durable.example', 'another password'))), qr/access_token/, 'the new one is good');
 is(state_of($bob) . ' ' . state_of($bob2), 'in out', 'the other sessions stay ended');
@@ -102,7 +86,7 @@ my $first = part($cid, 'refresh_token');
 my $second = part(sql("SELECT auth_api.refresh('$first')"), 'refresh_token');
 stop_writer();
 like(sql("SELECT auth_api.refresh('$first')"), qr/refresh_token_already_used/, 'a theft');
-crash();
+crash($node);
 like(sql("SELECT auth_api.refresh('$second')"), qr/session_revoked/, 'its consequence survives');
 is(state_of($cid), 'out', 'also for the access token');
 
@@ -129,7 +113,7 @@ is($forced->($_->[1]), 'durable', $_->[0]) for (
 	[ 'user_erase',          q(SELECT auth.user_erase(id) FROM auth.users WHERE email = 'bob@durable.example') ],
 	[ 'user_delete',         "SELECT auth.user_delete('$user')" ]);
 is($forced->('INSERT INTO canary VALUES (3)'), 'not durable', 'and an ordinary commit still does not');
-crash();
+crash($node);
 is(sql("SELECT count(*) FROM auth.users WHERE id = '$user'"), '0', 'the last of them survives');
 
 $node->stop;

@@ -11,6 +11,7 @@ use lib $FindBin::RealBin;
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my $node = new_server('busy', 'intrex_auth.max_concurrent_hashes = 1', 'intrex_auth.allow_bootstrap = on',
@@ -41,15 +42,11 @@ my %calls = (
 	'bootstrap_admin'            => q(bootstrap_admin('root@example.com', 'password of root')));
 
 my $hog = IPC::Run::start(
-	[ 'psql', '-XAtq', '-c', q(SELECT auth.password_hash('x', 14)), $node->connstr('postgres') ],
+	[ 'psql', '-XAtq', '-c', q(SELECT auth.password_hash('x', 14) FROM generate_series(1, 5)), $node->connstr('postgres') ],
 	'>', \my $out, '2>', \my $err);
 my $slot = q(SELECT max(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 6657 AND granted);
-my $pid;
-for (1 .. 1000)
-{
-	$pid = $node->safe_psql('postgres', $slot) and last;
-}
-ok($pid && kill('STOP', $pid), 'a computation is stopped in the middle') or BAIL_OUT('there was none');
+my $pid = stopped_within($node, $slot);
+ok($pid, 'a computation is stopped in the middle');
 is(answer($calls{$_}), "server_busy\n503[{\"Retry-After\": \"1\"}]\nfailure", "$_: 503") for sort keys %calls;
 kill('CONT', $pid);
 $hog->finish;

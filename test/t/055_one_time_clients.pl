@@ -13,6 +13,7 @@ use Identities qw(raw_query);
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -114,16 +115,7 @@ $node->safe_psql('postgres', 'SET synchronous_commit = on; CHECKPOINT; SELECT tx
 kill 'STOP', $walwriter or die "cannot stop process $walwriter: $!";
 $node->safe_psql('postgres', "BEGIN; SELECT auth.one_time_consume('$used', 'reset'); SET LOCAL synchronous_commit = off; COMMIT");
 $node->safe_psql('postgres', "INSERT INTO got VALUES ('lost')");
-my @processes = split /\n/, `ps -o pid= --ppid \$(head -n 1 @{[ $node->data_dir ]}/postmaster.pid)`;
-push @processes, $node->{_pid};
-$node->kill9;
-kill 'KILL', map { int } @processes;
-for (1 .. 200)
-{
-	last if !kill(0, map { int } @processes);
-	sleep(0.05);
-}
-$node->start;
+crash($node);
 is($node->safe_psql('postgres', "SELECT count(*) FROM got WHERE token = 'lost'"), '0', 'an ordinary commit is lost');
 is($node->safe_psql('postgres', "SELECT take('$used'), take('$canary')"), 'used|mine', 'a used token is not');
 

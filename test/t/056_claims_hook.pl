@@ -9,11 +9,11 @@ use lib $FindBin::RealBin;
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PostgreSQL::Test::Cluster->new('hook');
-$node->init(allows_streaming => 1);
+my $node = new_cluster('hook', allows_streaming => 1);
 $node->append_conf('postgresql.conf', $_) for ('intrex_auth.password_cost = 4', "log_error_verbosity = verbose", "log_min_messages = debug1", "log_statement = 'all'", "session_preload_libraries = 'intrex_auth'");
 $node->start;
 $node->safe_psql('postgres', q(CREATE EXTENSION intrex_auth));
@@ -31,12 +31,12 @@ sub body
 sub refused
 {
 	my ($server) = @_;
-	my ($code, $out, $err) = $server->psql('postgres', "SELECT auth.authenticate('$token')", timeout => 120);
+	my ($code, $out, $err) = $server->psql('postgres', "SELECT auth.authenticate('$token')", timeout => $PostgreSQL::Test::Utils::timeout_default);
 	return $err;
 }
 
 body(q(BEGIN RETURN '{"decision": "continue"}'; END));
-$node->safe_psql('postgres', "ALTER SYSTEM SET intrex_auth.claims_hook = 'public.hook'; ALTER SYSTEM SET intrex_auth.claims_hook_timeout = '200ms'");
+$node->safe_psql('postgres', "ALTER SYSTEM SET intrex_auth.claims_hook = 'public.hook'; ALTER SYSTEM SET intrex_auth.claims_hook_timeout = '3s'");
 $node->reload;
 is(verify($node, $token), 'ok', 'let in');
 
@@ -51,11 +51,11 @@ like($log, qr/claims hook "public.hook" failed/, 'so is the log');
 unlike($log, qr/canary|\Q$token\E/, 'where no claim and no token is');
 
 # a hook that cannot be cancelled is stopped with its backend, and nobody else's
-body(q(BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END));
+body(q(BEGIN LOOP BEGIN PERFORM pg_sleep(3600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END));
 my $began = time();
 $err = refused($node);
 like($err, qr/terminating connection|server closed the connection/, 'the backend ends');
-cmp_ok(time() - $began, '<', 60, 'in time');
+cmp_ok(time() - $began, '<', 3600, 'in time');
 body(q(BEGIN RETURN '{"decision": "continue"}'; END));
 is(verify($node, $token), 'ok', 'the server goes on');
 

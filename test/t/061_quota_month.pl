@@ -9,6 +9,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my ($library) = glob('/usr/lib/*/faketime/libfaketime.so.1 /usr/lib*/faketime/libfaketime.so.1');
@@ -28,8 +29,7 @@ sub clock
 }
 
 clock('2030-06-30 23:59:58');
-my $node = PostgreSQL::Test::Cluster->new('month');
-$node->init;
+my $node = new_cluster('month');
 $node->append_conf('postgresql.conf', "intrex_auth.password_cost = 4\nautovacuum = off\ntimezone = 'Pacific/Kiritimati'\n");
 {
 	local $ENV{LD_PRELOAD} = $library;

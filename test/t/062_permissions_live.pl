@@ -10,10 +10,10 @@ use lib $FindBin::RealBin;
 use Identities;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('permissions');
-$node->init(allows_streaming => 1);
+my $node = new_cluster('permissions', allows_streaming => 1);
 $node->append_conf('postgresql.conf', "wal_receiver_status_interval = 1\nmax_prepared_transactions = 1");
 $node->start;
 identities($node, 'postgres');

@@ -10,6 +10,7 @@ use HTTP::Tiny;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -36,13 +37,12 @@ my ($configuration) = blocks('The database', 'ini');
 my ($first_administrator) = blocks('Users', 'sql');
 my ($get) = $page =~ /^GET is enough for (.*?)\./ms;
 
-my $node = PostgreSQL::Test::Cluster->new('routes');
-$node->init;
+my $node = new_cluster('routes');
 $node->append_conf('postgresql.conf', "$_\n") for ('intrex_auth.password_cost = 4', 'intrex_auth.login_limit_pair = 1000');
 $node->start;
 $node->safe_psql('postgres', $for_server);
 
-my $http = HTTP::Tiny->new(timeout => 30, keep_alive => 0);
+my $http = HTTP::Tiny->new(timeout => $PostgreSQL::Test::Utils::timeout_default, keep_alive => 0);
 my $folder = PostgreSQL::Test::Utils::tempdir();
 my (%port, @servers, $preset, %token, %id, %cookie);
 
@@ -130,12 +130,9 @@ sub start
 {
 	($preset) = @_;
 	%token = %id = %cookie = ();
-	for (1 .. 300)
-	{
-		return if $http->get("http://127.0.0.1:$port{$preset}/")->{status} == 200;
-		sleep 0.1;
-	}
-	BAIL_OUT("PostgREST does not start: " . slurp_file("$folder/$preset.err"));
+	eval { wait_for('PostgREST starts', sub { $http->get("http://127.0.0.1:$port{$preset}/")->{status} == 200 }) }
+	  or BAIL_OUT("PostgREST does not start: " . slurp_file("$folder/$preset.err"));
+	return;
 }
 
 sub sql { return $node->safe_psql($preset, $_[0] =~ s/\{(\w+)\}/$id{$1} or die "no id $1"/ger) }

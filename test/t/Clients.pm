@@ -10,6 +10,7 @@ use Exporter 'import';
 use FindBin;
 use lib $FindBin::RealBin;
 use Identities qw(connect_raw raw_send raw_query raw_answer);
+use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(clients race run_at outcome outcomes);
 
@@ -37,7 +38,6 @@ sub race
 {
 	my ($clients, $transactions, $meanwhile) = @_;
 	my ($gate, @running) = ($clients->{gate}, @{ $clients->{each} }[ 0 .. $#$transactions ]);
-	my $tries = 0;
 	my @answers;
 
 	raw_query($gate, 'SELECT FROM pg_advisory_lock(4711)');
@@ -49,9 +49,10 @@ sub race
 		# after an error the server has skipped the end of it
 		raw_send($running[$i], 'ROLLBACK');
 	}
+	my $until = time() + $PostgreSQL::Test::Utils::timeout_default;
 	while (raw_query($gate, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted") < @running)
 	{
-		next if ++$tries < 20_000;
+		next if time() < $until;
 		raw_query($gate, 'SELECT FROM pg_advisory_unlock(4711)');
 		die 'the clients did not come: ' . join("\n", map { my $client = $_; map { raw_answer($client) } 1 .. 3 } @running);
 	}

@@ -7,8 +7,11 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use FindBin;
+use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 
 our @EXPORT = qw(guess_server passed refused pgbench together);
 
@@ -16,9 +19,7 @@ our @EXPORT = qw(guess_server passed refused pgbench together);
 sub guess_server
 {
 	my ($name, @conf) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-
-	$node->init;
+	my $node = new_cluster($name);
 	$node->append_conf('postgresql.conf', "$_\n")
 	  for ('max_connections = 70', 'intrex_auth.password_cost = 4', 'intrex_auth.login_limit_pair = 5', @conf);
 	$node->start;
@@ -76,7 +77,7 @@ sub pgbench
 	my ($node, $script, @options) = @_;
 	my ($out, $err);
 
-	IPC::Run::run(pgbench_command($node, $script, @options), '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+	IPC::Run::run(pgbench_command($node, $script, @options), '>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	return $err;
 }
 
@@ -91,7 +92,7 @@ sub together
 	$gate->query('SELECT pg_advisory_lock(4711)');
 	my $run = IPC::Run::start(
 		pgbench_command($node, "SELECT pg_advisory_lock_shared(4711);\n$script\n", '-c', $clients, '-j', 2, '-t', 1),
-		'>', \$out, '2>', \$err, IPC::Run::timeout(120));
+		'>', \$out, '2>', \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	$node->poll_query_until('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted}, $clients)
 	  or die "the clients did not come: $err";
 	$gate->query('SELECT pg_advisory_unlock(4711)');

@@ -8,9 +8,12 @@ use warnings;
 
 use Exporter 'import';
 use FindBin;
+use lib $FindBin::RealBin;
+use FindBin;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Socket;
 
 our @EXPORT = qw(new_server identities ask token startup_packet connect_raw raw_send raw_query raw_answer worker_setting);
@@ -19,9 +22,7 @@ our @EXPORT = qw(new_server identities ask token startup_packet connect_raw raw_
 sub new_server
 {
 	my ($name, $conf, @params) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name, @params);
-
-	$node->init;
+	my $node = new_cluster($name, @params);
 	$node->append_conf('postgresql.conf', "intrex_auth.password_cost = 4\n$conf\n");
 	$node->start;
 	identities($node, 'postgres');

@@ -6,8 +6,11 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use FindBin;
+use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 
 our @EXPORT = qw(new_server key_file claims sign verify slurp spew);
 
@@ -18,9 +21,7 @@ our $session = '44444444-4444-4444-8444-444444444444';
 sub new_server
 {
 	my ($name, @conf) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-
-	$node->init;
+	my $node = new_cluster($name);
 	$node->append_conf('postgresql.conf', "intrex_auth.password_cost = 4\n$_\n") for (@conf, '');
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION intrex_auth');
