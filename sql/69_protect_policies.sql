@@ -125,6 +125,7 @@ BEGIN
 			END AS stored
 		FROM auth._protect_entry(target) p
 		JOIN auth.resources k ON k.name = p.resource
+		CROSS JOIN auth._protect_key(target) key (name)
 		CROSS JOIN LATERAL (
 			SELECT 1, 'tenant', CASE WHEN k.scopes = ARRAY['tenant'] THEN 'one' ELSE 'all' END, p.tenant_column WHERE p.tenant_column IS NOT NULL
 			UNION ALL
@@ -132,8 +133,8 @@ BEGIN
 			UNION ALL
 			SELECT 3, 'assigned', 'one', p.assignee_column WHERE p.assignee_column IS NOT NULL
 			UNION ALL
-			SELECT 4, 'assigned', 'many', auth._protect_key(target)
-			WHERE p.assignee_column IS NULL AND p.tenant_column IS NOT NULL AND auth._protect_key(target) IS NOT NULL
+			SELECT 4, 'assigned', 'many', key.name
+			WHERE p.assignee_column IS NULL AND p.tenant_column IS NOT NULL AND key.name IS NOT NULL
 			UNION ALL
 			SELECT 5, 'assigned', 'many', p.owner_column
 			WHERE p.assignee_column IS NULL AND p.tenant_column IS NOT NULL AND p.owner_column IS NOT NULL

@@ -62,11 +62,12 @@ COMMENT ON FUNCTION auth._protect_renamed() IS 'Internal: the statement that bri
 REVOKE ALL ON FUNCTION auth._protect_renamed() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_renamed() TO auth_admin;
 
-CREATE OR REPLACE FUNCTION auth._plain_nulls(target regclass, column_name name) RETURNS bigint
+CREATE OR REPLACE FUNCTION auth._protect_nulls(target regclass, column_name name) RETURNS bigint
 	LANGUAGE c STABLE STRICT
-	AS 'MODULE_PATHNAME', 'intrex_auth_plain_nulls';
-COMMENT ON FUNCTION auth._plain_nulls(regclass, name) IS 'how many rows of a table and its parts have NULL in a column of type uuid; for superusers';
-REVOKE ALL ON FUNCTION auth._plain_nulls(regclass, name) FROM PUBLIC;
+	AS 'MODULE_PATHNAME', 'intrex_auth_protect_nulls';
+COMMENT ON FUNCTION auth._protect_nulls(regclass, name) IS 'how many rows of a table and its parts have NULL in a column of type uuid; for those who have the rights of their owners';
+REVOKE ALL ON FUNCTION auth._protect_nulls(regclass, name) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._protect_nulls(regclass, name) TO auth_admin;
 
 -- May this table be protected like this? Raises what is wrong.
 CREATE OR REPLACE FUNCTION auth._protect_check(
@@ -167,12 +168,8 @@ BEGIN
 	END LOOP;
 
 	IF NOT (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = target AND a.attname = tenant_column) THEN
-		-- a query would run what the owner wrote into predicates of indexes as the superuser who asks
-		IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
-			nulls := auth._plain_nulls(target, tenant_column);
-		ELSE
-			EXECUTE format('SELECT count(*) FROM %s WHERE %I IS NULL', target, tenant_column) INTO nulls;
-		END IF;
+		-- a query would run what the owner wrote into predicates of indexes with the rights of the caller
+		nulls := auth._protect_nulls(target, tenant_column);
 		IF nulls > 0 THEN
 			RAISE EXCEPTION USING ERRCODE = 'not_null_violation',
 				MESSAGE = format('%s rows of table %s belong to no tenant', nulls, target),

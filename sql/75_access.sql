@@ -1,9 +1,9 @@
 -- sql/75_access.sql: who may do what to which row, decided and explained.
 -- Depends on 63_permissions.sql, 69_protect_policies.sql, 45_audit.sql.
 --
--- Rows are read with the rights of the caller: what he does not see he is not told.
--- auth.can_access() asks for the whole condition besides, since a function of a
--- superuser that calls it is held by no policy.
+-- Rows are read as far as the caller may SELECT them, but not by a query: that would
+-- run code of the owner of the table (predicates of indexes, constraints, policies,
+-- casts) with the rights of the caller, who may be a superuser. See src/plainrow.c.
 
 -- The protected tables of a resource that have a uuid as their key.
 CREATE OR REPLACE FUNCTION auth.resource_tables(resource text) RETURNS TABLE (target regclass, key_column name)
@@ -45,38 +45,75 @@ COMMENT ON FUNCTION auth.action_condition(regclass, text) IS 'what an action dem
 REVOKE ALL ON FUNCTION auth.action_condition(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.action_condition(regclass, text) TO anon, authenticated, auth_admin;
 
+-- What auth.readable_row() must know: the columns to read, and a query of their values.
+-- held: policies hold for the caller; as_member, as_platform: those of auth.protect that
+-- let the caller see rows. What the action demands is asked besides, since a function of
+-- a superuser is held by no policy.
+CREATE OR REPLACE FUNCTION auth._row_question(target regclass, action text, held boolean, as_member boolean,
+		as_platform boolean)
+	RETURNS text[]
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	entry auth.protected_tables := auth._protect_entry(target);
+	columns name[];
+	condition text := 'true';
+BEGIN
+	IF entry.id IS NULL THEN
+		RETURN NULL;
+	END IF;
+	columns := ARRAY[auth._protect_key(target), entry.tenant_column, entry.unit_column, entry.owner_column,
+		entry.assignee_column];
+	-- NULL: on no row; auth.action_condition() is false then
+	IF auth.scope(entry.resource, action) IS DISTINCT FROM 'platform' AND action IS NOT NULL THEN
+		condition := auth.action_condition(target, action);
+	END IF;
+	-- the condition of an action has that of seeing the row in it
+	IF held AND NOT (as_platform AND auth.is_super_admin()) THEN
+		IF NOT as_member THEN
+			condition := 'false';
+		ELSIF condition = 'true' THEN
+			SELECT p.expression INTO condition FROM auth._protect_policies(target) AS p
+				WHERE p.policy = 'intrex_auth_select';
+		END IF;
+	END IF;
+	RETURN CASE WHEN condition = 'true' THEN NULL ELSE format('SELECT %s FROM (SELECT %s) AS r', condition, (
+			SELECT string_agg(DISTINCT format('$1[%s] AS %I', array_position(columns, c), c), ', ')
+			FROM unnest(columns) AS c WHERE c IS NOT NULL)) END
+		|| columns::text[];
+END
+$$;
+COMMENT ON FUNCTION auth._row_question(regclass, text, boolean, boolean, boolean) IS 'of a protected table: a query that tells by the values of its columns whether a row is for the caller (NULL: each is), and the columns of key, tenant, unit, owner and assignee';
+REVOKE ALL ON FUNCTION auth._row_question(regclass, text, boolean, boolean, boolean) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth.readable_row(target regclass, row_id uuid, action text DEFAULT NULL) RETURNS uuid[]
+	LANGUAGE c STABLE
+	AS 'MODULE_PATHNAME', 'intrex_auth_readable_row';
+COMMENT ON FUNCTION auth.readable_row(regclass, uuid, text) IS 'key, tenant, unit, owner and assignee of a row of a protected table, if the caller may SELECT it and, when an action is given, do this to it; else NULL. Runs no code of the owner of the table';
+REVOKE ALL ON FUNCTION auth.readable_row(regclass, uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.readable_row(regclass, uuid, text) TO anon, authenticated, auth_admin;
+
 CREATE OR REPLACE FUNCTION auth.can_access(resource text, id uuid, action text DEFAULT 'read') RETURNS boolean
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	one record;
-	allowed boolean;
-	calls text;
+	target regclass;
 BEGIN
-	-- asked by a policy of a table that it reads itself, it would never end
-	GET DIAGNOSTICS calls = PG_CONTEXT;
-	IF length(calls) > 500 AND array_length(string_to_array(calls, 'auth.can_access('), 1) > 8 THEN
-		RAISE EXCEPTION USING ERRCODE = '42P17', MESSAGE = 'infinite recursion by auth.can_access()',
-			HINT = 'A policy of a table of the resource asks for it. Write what its rows demand with the columns, as auth.protect does.';
-	END IF;
 	-- an unknown resource or action is an error here, too
 	IF auth.can(resource, action) IS NOT TRUE OR id IS NULL THEN
 		RETURN false;
 	END IF;
-	FOR one IN SELECT * FROM auth.resource_tables(resource) LOOP
-		CONTINUE WHEN NOT has_table_privilege(one.target, 'SELECT');
-		EXECUTE format('SELECT %s FROM %s WHERE %I OPERATOR(pg_catalog.=) $1',
-			CASE WHEN auth.scope(resource, action) = 'platform' THEN 'true' ELSE auth.action_condition(one.target, action) END,
-			one.target, one.key_column) INTO allowed USING id;
-		IF allowed THEN
+	FOR target IN SELECT t.target FROM auth.resource_tables(resource) AS t LOOP
+		IF auth.readable_row(target, id, action) IS NOT NULL THEN
 			RETURN true;
 		END IF;
 	END LOOP;
 	RETURN false;
 END
 $$;
-COMMENT ON FUNCTION auth.can_access(text, uuid, text) IS 'whether the caller may do this to the row with this key, in the protected tables of the resource that he can SELECT from';
+COMMENT ON FUNCTION auth.can_access(text, uuid, text) IS 'whether the caller may do this to the row with this key, in the protected tables of the resource that the caller may SELECT from';
 REVOKE ALL ON FUNCTION auth.can_access(text, uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.can_access(text, uuid, text) TO anon, authenticated, auth_admin;
 
@@ -257,19 +294,13 @@ GRANT EXECUTE ON FUNCTION auth.deciding_permissions(text, uuid, text, text) TO a
 
 -- Rows that are read past policies are read without a query, which would run code of
 -- the table's owner as the superuser who asks.
-CREATE OR REPLACE FUNCTION auth._plain_row(target regclass, key_column name, id uuid, columns name[]) RETURNS uuid[]
-	LANGUAGE c STABLE STRICT
-	AS 'MODULE_PATHNAME', 'intrex_auth_plain_row';
-COMMENT ON FUNCTION auth._plain_row(regclass, name, uuid, name[]) IS 'columns of type uuid of the row with a key, of a table or its parts, NULL where a column is none; NULL when there is no such row; for superusers';
-REVOKE ALL ON FUNCTION auth._plain_row(regclass, name, uuid, name[]) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION auth._plain_values(target regclass, column_name name) RETURNS uuid[]
 	LANGUAGE c STABLE STRICT
 	AS 'MODULE_PATHNAME', 'intrex_auth_plain_values';
 COMMENT ON FUNCTION auth._plain_values(regclass, name) IS 'up to two values of a column of type uuid of a table and its parts that differ; for superusers';
 REVOKE ALL ON FUNCTION auth._plain_values(regclass, name) FROM PUBLIC;
 
--- What the policies look at in a row, read as the caller reads it.
+-- What the policies look at in a row, as far as the caller may SELECT it.
 CREATE OR REPLACE FUNCTION auth.row_facts(target regclass, row_id uuid,
 		OUT row_found boolean, OUT tenant_id uuid, OUT unit_id uuid, OUT owner_id uuid, OUT assignee_id uuid, OUT subjects uuid[])
 	LANGUAGE plpgsql STABLE
@@ -277,46 +308,29 @@ CREATE OR REPLACE FUNCTION auth.row_facts(target regclass, row_id uuid,
 	AS $$
 DECLARE
 	entry auth.protected_tables := auth._protect_entry(target);
-	key name := auth._protect_key(target);
-	changed name;
-	found_values uuid[];
+	facts uuid[];
 BEGIN
 	IF entry.id IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('%s is not protected', target),
 			HINT = 'Call auth.protect() first.';
-	ELSIF key IS NULL THEN
+	ELSIF auth._protect_key(target) IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('%s has no key of one uuid', target),
 			HINT = 'Leave the row out to explain the table.';
 	END IF;
-	-- a cast of another type would be code of the table's owner, run as whoever asks
-	SELECT a.attname INTO changed FROM pg_attribute AS a
-		WHERE a.attrelid = target AND a.attname IN (entry.tenant_column, entry.unit_column, entry.owner_column, entry.assignee_column) AND a.atttypid <> 'uuid'::regtype;
-	IF FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column %I of table %s is not of type uuid any more', changed, target);
-	END IF;
-	IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
-		found_values := auth._plain_row(target, key, row_id, ARRAY[entry.tenant_column, entry.unit_column, entry.owner_column, entry.assignee_column]);
-		row_found := found_values IS NOT NULL;
-		tenant_id := found_values[1];
-		unit_id := found_values[2];
-		owner_id := found_values[3];
-		assignee_id := found_values[4];
-		subjects := CASE WHEN row_found THEN array_remove(ARRAY[row_id, owner_id], NULL) END;
-	ELSE
-		EXECUTE format('SELECT true, %s, %s, %s, %s, array_remove(ARRAY[t.%I, %s], NULL) FROM %s AS t WHERE t.%I OPERATOR(pg_catalog.=) $1',
-			coalesce('t.' || quote_ident(entry.tenant_column), 'NULL::uuid'), coalesce('t.' || quote_ident(entry.unit_column), 'NULL::uuid'),
-			coalesce('t.' || quote_ident(entry.owner_column), 'NULL::uuid'), coalesce('t.' || quote_ident(entry.assignee_column), 'NULL::uuid'),
-			key, coalesce('t.' || quote_ident(entry.owner_column), 'NULL::uuid'), target, key)
-			INTO row_found, tenant_id, unit_id, owner_id, assignee_id, subjects USING row_id;
-	END IF;
-	row_found := coalesce(row_found, false);
+	facts := auth.readable_row(target, row_id);
+	row_found := facts IS NOT NULL;
+	tenant_id := facts[2];
+	unit_id := facts[3];
+	owner_id := facts[4];
+	assignee_id := facts[5];
+	subjects := CASE WHEN row_found THEN array_remove(ARRAY[row_id, owner_id], NULL) END;
 	-- where a column says who is assigned, auth.assignments does not; and they are of tenants
 	IF entry.assignee_column IS NOT NULL OR entry.tenant_column IS NULL THEN
 		subjects := '{}';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth.row_facts(regclass, uuid) IS 'tenant, unit, owner and assignee of a row, as far as the caller sees it';
+COMMENT ON FUNCTION auth.row_facts(regclass, uuid) IS 'tenant, unit, owner and assignee of a row, if the caller may SELECT it';
 REVOKE ALL ON FUNCTION auth.row_facts(regclass, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.row_facts(regclass, uuid) TO auth_admin;
 

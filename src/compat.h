@@ -40,6 +40,13 @@
 #define NEEDS_INDEX_ENTRIES(updated) (updated)
 #endif
 
+/* Columns that are computed when they are read, and not stored, came in 18. */
+#if PG_VERSION_NUM >= 180000
+#define IS_COMPUTED_WHEN_READ(column) ((column)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define IS_COMPUTED_WHEN_READ(column) false
+#endif
+
 /*
  * PG_FUNCTION_INFO_V1 exports the function itself only from 16 on; on 15 it
  * must be said, since we build with hidden visibility.

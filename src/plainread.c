@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/tableam.h"
 #include "catalog/pg_class.h"
@@ -19,21 +17,20 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/uuid.h"
 
 #include "compat.h"
+#include "plainread.h"
 
 SQL_FUNCTION(intrex_auth_plain_values);
-SQL_FUNCTION(intrex_auth_plain_row);
 SQL_FUNCTION(intrex_auth_plain_count);
-SQL_FUNCTION(intrex_auth_plain_nulls);
+SQL_FUNCTION(intrex_auth_protect_nulls);
 
 static void
 DemandSuperuser(void)
@@ -46,8 +43,8 @@ DemandSuperuser(void)
 }
 
 /* A table and what inherits from it, locked until the transaction ends. */
-static List *
-TablesOf(Oid table)
+List *
+PlainTables(Oid table)
 {
 	Relation	relation = try_relation_open(table, AccessShareLock);
 
@@ -63,8 +60,8 @@ TablesOf(Oid table)
  * The number of a column that is a uuid, or 0; partitioned tables have no rows
  * themselves, foreign ones are elsewhere, and temporary ones of others are in their memory.
  */
-static AttrNumber
-UuidColumn(Relation relation, const char *name)
+AttrNumber
+PlainUuidColumn(Relation relation, const char *name)
 {
 	AttrNumber	number = get_attnum(RelationGetRelid(relation), name);
 
@@ -113,10 +110,10 @@ intrex_auth_plain_values(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	DemandSuperuser();
-	foreach(cell, TablesOf(PG_GETARG_OID(0)))
+	foreach(cell, PlainTables(PG_GETARG_OID(0)))
 	{
 		Relation	relation = relation_open(lfirst_oid(cell), NoLock);
-		AttrNumber	number = UuidColumn(relation, column);
+		AttrNumber	number = PlainUuidColumn(relation, column);
 		bool		more = true;
 
 		if (number > 0)
@@ -126,94 +123,6 @@ intrex_auth_plain_values(PG_FUNCTION_ARGS)
 			break;
 	}
 	PG_RETURN_DATUM(makeArrayResult(state, CurrentMemoryContext));
-}
-
-/* The index of a primary key of one column, or InvalidOid. */
-static Oid
-KeyIndex(Relation relation, AttrNumber number)
-{
-	Oid			found = InvalidOid;
-	ListCell   *cell;
-
-	foreach(cell, RelationGetIndexList(relation))
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-		Form_pg_index index;
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		if (index->indisprimary && index->indisvalid && index->indnkeyatts == 1 &&
-			index->indkey.values[0] == number)
-			found = lfirst_oid(cell);
-		ReleaseSysCache(tuple);
-	}
-	return found;
-}
-
-/* The values of columns, each a uuid or NULL, of the row with a key; false if there is none. */
-static bool
-ReadRow(Relation relation, AttrNumber key, Datum id, int count, const Datum *names,
-		const bool *unnamed, Datum *values, bool *nulls)
-{
-	Oid			index = KeyIndex(relation, key);
-	ScanKeyData scan_key;
-	SysScanDesc scan;
-	HeapTuple	row;
-
-	ScanKeyInit(&scan_key, key, BTEqualStrategyNumber, F_UUID_EQ, id);
-	scan = systable_beginscan(relation, index, OidIsValid(index), GetActiveSnapshot(), 1, &scan_key);
-	row = systable_getnext(scan);
-	for (int i = 0; HeapTupleIsValid(row) && i < count; i++)
-	{
-		AttrNumber	number = unnamed[i] ? 0 : UuidColumn(relation, NameStr(*DatumGetName(names[i])));
-
-		nulls[i] = true;
-		if (number > 0)
-			values[i] = heap_getattr(row, number, RelationGetDescr(relation), &nulls[i]);
-		if (!nulls[i])
-			values[i] = UUIDPGetDatum(memcpy(palloc(sizeof(pg_uuid_t)), DatumGetUUIDP(values[i]), sizeof(pg_uuid_t)));
-	}
-	systable_endscan(scan);
-	return HeapTupleIsValid(row);
-}
-
-/*
- * SQL function: auth._plain_row(target regclass, key_column name, id uuid, columns name[]) returns uuid[]
- *
- * As many values as columns, NULL for each that is none; NULL if there is no such row.
- */
-Datum
-intrex_auth_plain_row(PG_FUNCTION_ARGS)
-{
-	char	   *key_column = NameStr(*PG_GETARG_NAME(1));
-	Datum	   *names;
-	bool	   *unnamed;
-	Datum	   *values;
-	bool	   *nulls;
-	int			count;
-	int			lower_bound = 1;
-	bool		found = false;
-	ListCell   *cell;
-
-	DemandSuperuser();
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
-					  &names, &unnamed, &count);
-	values = palloc0(sizeof(Datum) * Max(count, 1));
-	nulls = palloc0(sizeof(bool) * Max(count, 1));
-	foreach(cell, TablesOf(PG_GETARG_OID(0)))
-	{
-		Relation	relation = relation_open(lfirst_oid(cell), NoLock);
-		AttrNumber	key = UuidColumn(relation, key_column);
-
-		if (key > 0 && !found)
-			found = ReadRow(relation, key, PG_GETARG_DATUM(2), count, names, unnamed, values, nulls);
-		relation_close(relation, NoLock);
-	}
-	if (!found)
-		PG_RETURN_NULL();
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, 1, &count, &lower_bound,
-											 UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 }
 
 /*
@@ -274,23 +183,25 @@ intrex_auth_plain_count(PG_FUNCTION_ARGS)
 }
 
 /*
- * SQL function: auth._plain_nulls(target regclass, column_name name) returns bigint
+ * SQL function: auth._protect_nulls(target regclass, column_name name) returns bigint
  *
  * How many rows of a table and what inherits from it have NULL in a column of type uuid.
  */
 Datum
-intrex_auth_plain_nulls(PG_FUNCTION_ARGS)
+intrex_auth_protect_nulls(PG_FUNCTION_ARGS)
 {
 	char	   *column = NameStr(*PG_GETARG_NAME(1));
 	int64		count = 0;
 	ListCell   *cell;
 
-	DemandSuperuser();
-	foreach(cell, TablesOf(PG_GETARG_OID(0)))
+	foreach(cell, PlainTables(PG_GETARG_OID(0)))
 	{
 		Relation	relation = relation_open(lfirst_oid(cell), NoLock);
-		AttrNumber	number = UuidColumn(relation, column);
+		AttrNumber	number = PlainUuidColumn(relation, column);
 
+		/* has the rights of a superuser, too */
+		if (!has_privs_of_role(GetUserId(), relation->rd_rel->relowner))
+			DemandSuperuser();
 		if (number > 0)
 		{
 			TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);

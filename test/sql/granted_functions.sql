@@ -27,8 +27,6 @@ SELECT is_empty($$
 	CROSS JOIN regexp_matches(g.body, '\mauth\.([a-z_0-9]+)\s*\(', 'g') AS m
 	JOIN pg_proc AS p ON p.proname = m[1] AND p.pronamespace = 'auth'::regnamespace
 	WHERE NOT has_function_privilege(g.role, p.oid, 'EXECUTE')
-		-- for superusers, in branches of their own
-		AND p.proname NOT LIKE '\_plain\_%'
 $$, 'none calls what its caller may not call');
 SELECT is_empty($$
 	SELECT DISTINCT g.role, g.name, c.oid::regclass
