@@ -403,6 +403,7 @@ interop()
 	[ -f "$folder/package-lock.json" ] || return 0
 	if [ ! "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]
 	then
+		step tap "installing the npm packages of test/interop"
 		try tap "npm ci" npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
 	fi
 }

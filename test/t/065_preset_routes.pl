@@ -56,13 +56,16 @@ for my $name (qw(intrex neonpro unipulse chalvien))
 	$node->safe_psql($name, $for_database =~ s/use_preset\('\w+'\)/use_preset('$name')/r);
 	$node->safe_psql($name, blocks($section{$name} // $name, 'sql'));
 	$node->safe_psql($name, $settings =~ s/mydb/$name/gr);
-	$node->safe_psql($name, "SELECT auth.key_export('$folder/$name.jwks')");
 	# PostgREST's connections are not older
 	$node->safe_psql($name, "ALTER DATABASE $name SET intrex_auth.allow_bootstrap = on") if $name eq 'chalvien';
 	$port{$name} = PostgreSQL::Test::Cluster::get_free_port();
-	PostgreSQL::Test::Utils::append_to_file("$folder/$name.conf", ($configuration =~ s/\@[^"]*/\@$folder\/$name.jwks/r) . sprintf(
+	PostgreSQL::Test::Utils::append_to_file("$folder/$name.conf", $configuration . sprintf(
 		qq(db-uri = "postgresql:///%s?host=%s&port=%s&user=authenticator"\ndb-pool = 2\nserver-host = "127.0.0.1"\nserver-port = %d\n),
 		$name, $node->host, $node->port, $port{$name}));
+}
+# now that each database has made its keys, which are in one file
+for my $name (sort keys %port)
+{
 	push @servers, IPC::Run::start([ $postgrest, "$folder/$name.conf" ], '<', \undef, '>', "$folder/$name.out", '2>', "$folder/$name.err");
 }
 

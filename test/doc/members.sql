@@ -1,0 +1,17 @@
+-- setup before
+CREATE EXTENSION intrex_auth;
+INSERT INTO auth.users (id, email) VALUES ('11111111-1111-4111-8111-111111111111', 'anna@example.com'),
+	('22222222-2222-4222-8222-222222222222', 'eve@example.com');
+INSERT INTO auth.tenants (id, name) VALUES ('33333333-3333-4333-8333-333333333333', 'Acme');
+SELECT auth.member_add('33333333-3333-4333-8333-333333333333', '11111111-1111-4111-8111-111111111111', 'owner'),
+	auth.member_add('33333333-3333-4333-8333-333333333333', '22222222-2222-4222-8222-222222222222', 'viewer');
+-- remove with
+\set tenant '33333333-3333-4333-8333-333333333333'
+\set user '22222222-2222-4222-8222-222222222222'
+-- remove after
+SELECT count(*) = 1 FROM auth.memberships;
+-- history with
+\set tenant '33333333-3333-4333-8333-333333333333'
+\set user '11111111-1111-4111-8111-111111111111'
+-- trail with
+\set user '11111111-1111-4111-8111-111111111111'
