@@ -5,10 +5,11 @@
 -- they name nobody.  When the derivation key is rotated all counters begin anew.
 -- The history for people is the audit log.
 
--- Rows are written frozen (as COPY FREEZE does): they are valid at once and stay
--- when their transaction is rolled back.  Nothing must insert here but
--- auth._throttle().  Not dumped: what is older than a minute is only needed for
--- failures in a row, and auth._throttle_cleanup() carries those over.
+-- Rows are frozen (as by COPY FREEZE) as soon as they are in all indexes: they are
+-- valid at once and stay when their transaction is rolled back.  Nothing must
+-- insert here but auth._throttle().  Not dumped: what is older than a minute is
+-- only needed for failures in a row, and auth._throttle_cleanup() carries those
+-- over.
 CREATE TABLE auth.login_attempts (
 	at timestamptz NOT NULL,
 	identifier_key bigint NOT NULL,

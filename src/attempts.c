@@ -2,14 +2,23 @@
  * src/attempts.c: the books of the throttle: attempts and failures in a row.
  *
  * Depends on the columns of auth.login_attempts and auth.login_failures by
- * number (sql/38_throttle.sql), and on the heap's ability to write a row frozen,
- * as COPY FREEZE does.
+ * number (sql/38_throttle.sql), and on the format of heap tuples.
  *
- * An attempt is born frozen: valid for every snapshot from the moment it is
- * written, whatever becomes of the transaction that wrote it.  ROLLBACK, an
- * error, a timeout, a killed backend: the row stays, and vacuum and pruning leave
- * it alone, because to them it is an ordinary live row.  Only a crash of the
- * server within the moment before the WAL is flushed can lose it.
+ * An attempt is an ordinary row first, of the running transaction.  When all its
+ * index entries exist it is frozen in place: valid for every snapshot from that
+ * moment on, whatever becomes of the transaction.  ROLLBACK, an error, a timeout,
+ * a killed backend: the row stays, and vacuum and pruning leave it alone, because
+ * to them it is an ordinary live row.  An error or a crash before that moment
+ * leaves a row of an aborted transaction, which counts for nobody and which
+ * vacuum removes: what is counted can be found by every index, on standbys and
+ * after recovery too, since WAL is replayed in the order in which it was written.
+ * The caller may check the guess only afterwards.
+ *
+ * Only a crash of the server before the WAL is flushed can lose an attempt.  The
+ * WAL writer is told to flush it soon, even if the transaction never ends.
+ *
+ * A frozen row is older than any snapshot, so what compares an index with the
+ * table by a snapshot (amcheck, REINDEX CONCURRENTLY) must not run among logins.
  *
  * Rows are read with SnapshotAny and judged by one snapshot taken now.  So every
  * isolation level sees the same, and SERIALIZABLE takes no predicate locks that
@@ -18,16 +27,20 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/generic_xlog.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -197,22 +210,42 @@ BooksReadAddress(const Books *books, int64 address, TimestampTz window, Recent *
 	systable_endscan(scan);
 }
 
-/* Write a row and its index entries; with TABLE_INSERT_FROZEN it is there for good. */
+/* Freeze a row of the running transaction, whose index entries exist. */
 static void
-WriteRow(Relation table, const Datum values[COLUMNS], int options)
+FreezeRow(Relation table, ItemPointer tid)
+{
+	Buffer		buffer = ReadBuffer(table, ItemPointerGetBlockNumber(tid));
+	GenericXLogState *state;
+	Page		page;
+	HeapTupleHeader row;
+	XLogRecPtr	written;
+
+	/* pruning may have moved the row within its page: find it under the lock */
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	state = GenericXLogStart(table);
+	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	row = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, ItemPointerGetOffsetNumber(tid)));
+	HeapTupleHeaderSetXminFrozen(row);
+	written = GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	XLogSetAsyncXactLSN(written);
+}
+
+/* Write a row and its index entries; returns where it is. */
+static ItemPointerData
+WriteRow(Relation table, const Datum values[COLUMNS])
 {
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	List	   *indexes = RelationGetIndexList(table);
 	ListCell   *cell;
+	ItemPointerData tid;
 
 	memcpy(slot->tts_values, values, sizeof(Datum) * COLUMNS);
 	memset(slot->tts_isnull, 0, sizeof(bool) * COLUMNS);
 	ExecStoreVirtualTuple(slot);
 
-	/* a frozen row must not be left without its index entries */
-	HOLD_INTERRUPTS();
-	table_tuple_insert(table, slot, GetCurrentCommandId(true), options, NULL);
-
+	table_tuple_insert(table, slot, GetCurrentCommandId(true), 0, NULL);
+	tid = slot->tts_tid;
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
@@ -224,12 +257,12 @@ WriteRow(Relation table, const Datum values[COLUMNS], int options)
 		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL || info->ii_Unique)
 			elog(ERROR, "index \"%s\" is unique, partial or on an expression", RelationGetRelationName(index));
 		FormIndexDatum(info, slot, NULL, keys, nulls);
-		(void) index_insert(index, keys, nulls, &slot->tts_tid, table, UNIQUE_CHECK_NO, false, info);
+		(void) index_insert(index, keys, nulls, &tid, table, UNIQUE_CHECK_NO, false, info);
 		index_close(index, RowExclusiveLock);
 	}
-	RESUME_INTERRUPTS();
 	list_free(indexes);
 	ExecDropSingleTupleTableSlot(slot);
+	return tid;
 }
 
 /* Write an attempt down for good. */
@@ -237,11 +270,13 @@ void
 BooksAddAttempt(const Books *books, TimestampTz at, int64 identifier, int64 address)
 {
 	Datum		values[COLUMNS];
+	ItemPointerData tid;
 
 	values[ATTEMPT_AT - 1] = TimestampTzGetDatum(at);
 	values[ATTEMPT_IDENTIFIER - 1] = Int64GetDatum(identifier);
 	values[ATTEMPT_ADDRESS - 1] = Int64GetDatum(address);
-	WriteRow(books->attempts, values, TABLE_INSERT_FROZEN);
+	tid = WriteRow(books->attempts, values);
+	FreezeRow(books->attempts, &tid);
 }
 
 /* Begin a new count of failures. */
@@ -253,7 +288,7 @@ BooksAddReset(const Books *books, int64 identifier, TimestampTz since)
 	values[FAILURE_IDENTIFIER - 1] = Int64GetDatum(identifier);
 	values[FAILURE_FAILURES - 1] = Int32GetDatum(0);
 	values[FAILURE_SINCE - 1] = TimestampTzGetDatum(since);
-	WriteRow(books->failures, values, 0);
+	(void) WriteRow(books->failures, values);
 
 	/* what follows in this transaction sees it */
 	CommandCounterIncrement();
