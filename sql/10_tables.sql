@@ -118,15 +118,20 @@ CREATE TABLE auth.sessions (
 	CONSTRAINT sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES auth.tenants ON DELETE SET NULL,
 	CONSTRAINT sessions_aal_check CHECK (aal IN ('aal1', 'aal2'))
 );
-CREATE INDEX sessions_user_id_idx ON auth.sessions (user_id);
+CREATE INDEX sessions_user_id_created_at_idx ON auth.sessions (user_id, created_at);
 CREATE INDEX sessions_tenant_id_idx ON auth.sessions (tenant_id) WHERE tenant_id IS NOT NULL;
-CREATE INDEX sessions_created_at_idx ON auth.sessions USING brin (created_at);
+CREATE INDEX sessions_revoked_at_idx ON auth.sessions (revoked_at, id) WHERE revoked_at IS NOT NULL;
+CREATE INDEX sessions_expires_at_idx ON auth.sessions (expires_at, id) WHERE expires_at IS NOT NULL;
+CREATE INDEX sessions_created_at_idx ON auth.sessions (created_at, id);
 COMMENT ON TABLE auth.sessions IS 'one row per login; a row changes only when the session does: no last-used time here';
 COMMENT ON COLUMN auth.sessions.tenant_id IS 'the tenant that the session is in';
 COMMENT ON COLUMN auth.sessions.expires_at IS 'absolute end; NULL: as long as it is refreshed';
 COMMENT ON COLUMN auth.sessions.amr IS 'how the user signed in: [{"method": …, "timestamp": …}]';
 COMMENT ON INDEX auth.sessions_tenant_id_idx IS 'for the deletion of a tenant';
-COMMENT ON INDEX auth.sessions_created_at_idx IS 'for auth.cleanup(), which looks at old sessions only';
+COMMENT ON INDEX auth.sessions_user_id_created_at_idx IS 'finds the latest session of a user';
+COMMENT ON INDEX auth.sessions_revoked_at_idx IS 'for auth.cleanup()';
+COMMENT ON INDEX auth.sessions_expires_at_idx IS 'for auth.cleanup()';
+COMMENT ON INDEX auth.sessions_created_at_idx IS 'for auth.cleanup(), which looks once at each session that is 30 days old';
 REVOKE ALL ON TABLE auth.sessions FROM PUBLIC;
 GRANT SELECT ON auth.sessions TO auth_admin;
 SELECT pg_extension_config_dump('auth.sessions', '');
@@ -138,18 +143,22 @@ CREATE TABLE auth.refresh_tokens (
 	salt bytea NOT NULL,
 	created_at timestamptz NOT NULL,
 	expires_at timestamptz NOT NULL,
+	generation integer NOT NULL DEFAULT 0,
 	CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash),
 	CONSTRAINT refresh_tokens_parent_key UNIQUE (parent),
 	CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES auth.sessions ON DELETE CASCADE,
 	CONSTRAINT refresh_tokens_token_hash_check CHECK (octet_length(token_hash) = 32)
 );
-CREATE INDEX refresh_tokens_session_id_idx ON auth.refresh_tokens (session_id);
-CREATE INDEX refresh_tokens_expires_at_idx ON auth.refresh_tokens USING brin (expires_at);
+CREATE INDEX refresh_tokens_session_id_generation_idx ON auth.refresh_tokens (session_id, generation);
+CREATE INDEX refresh_tokens_expires_at_idx ON auth.refresh_tokens (expires_at);
+CREATE INDEX refresh_tokens_milestone_idx ON auth.refresh_tokens (created_at) WHERE generation % 100 = 0 AND generation > 0;
 COMMENT ON TABLE auth.refresh_tokens IS 'refresh tokens, one family per session; rows are inserted, never updated';
 COMMENT ON COLUMN auth.refresh_tokens.token_hash IS 'SHA-256; the token itself is stored nowhere';
 COMMENT ON COLUMN auth.refresh_tokens.parent IS 'the token that this one was exchanged for; unique, so that it has one successor';
 COMMENT ON COLUMN auth.refresh_tokens.salt IS 'the successor of this token is HMAC(salt, token)';
-COMMENT ON INDEX auth.refresh_tokens_expires_at_idx IS 'for auth.cleanup(); BRIN, because it costs an insert next to nothing';
+COMMENT ON COLUMN auth.refresh_tokens.generation IS 'how many tokens of the family came before';
+COMMENT ON INDEX auth.refresh_tokens_expires_at_idx IS 'for auth.cleanup()';
+COMMENT ON INDEX auth.refresh_tokens_milestone_idx IS 'for auth.cleanup(): shows the families that have grown, by every hundredth of their tokens';
 REVOKE ALL ON TABLE auth.refresh_tokens FROM PUBLIC;
 SELECT pg_extension_config_dump('auth.refresh_tokens', '');
 
@@ -196,11 +205,24 @@ CREATE TABLE auth.audit_seals (
 	digest bytea NOT NULL,
 	previous bytea NOT NULL,
 	sealed_at timestamptz NOT NULL,
+	cut_seal_id bigint,
+	retention bigint,
+	redacted bigint,
+	recorded bigint,
 	CONSTRAINT audit_seals_pkey PRIMARY KEY (id),
 	CONSTRAINT audit_seals_previous_key UNIQUE (previous),
-	CONSTRAINT audit_seals_last_id_key UNIQUE (last_id)
+	CONSTRAINT audit_seals_cut_seal_id_key UNIQUE (cut_seal_id),
+	CONSTRAINT audit_seals_cut_check CHECK (num_nulls(cut_seal_id, retention, redacted, recorded) IN (0, 4))
 );
-COMMENT ON TABLE auth.audit_seals IS 'chain of digests over auth.audit_log; each seal covers every row after the last_id of the one before, up to its own. Keep a copy of the newest digest elsewhere: it shows also whether the end was cut off';
+CREATE UNIQUE INDEX audit_seals_last_id_key ON auth.audit_seals (last_id) WHERE cut_seal_id IS NULL;
+CREATE INDEX audit_seals_sealed_at_idx ON auth.audit_seals (sealed_at, id) WHERE cut_seal_id IS NULL;
+COMMENT ON TABLE auth.audit_seals IS 'chain of digests over auth.audit_log; each seal covers every row after the last_id of the one before, up to its own, or says that the rows of another were cut. Keep a copy of the newest digest elsewhere: it shows also whether the end was cut off';
+COMMENT ON COLUMN auth.audit_seals.cut_seal_id IS 'the seal whose rows were removed when this one was made, and whose numbers it repeats; NULL: a seal of rows';
+COMMENT ON COLUMN auth.audit_seals.retention IS 'intrex_auth.audit_retention at that time, in seconds';
+COMMENT ON COLUMN auth.audit_seals.redacted IS 'how many of those rows were redacted';
+COMMENT ON COLUMN auth.audit_seals.recorded IS 'how many redacted rows those of them recorded that told of an erasure';
+COMMENT ON INDEX auth.audit_seals_last_id_key IS 'so that no two seals begin at one row';
+COMMENT ON INDEX auth.audit_seals_sealed_at_idx IS 'for auth.cleanup()';
 COMMENT ON COLUMN auth.audit_seals.digest IS 'SHA-256, see auth._audit_digest()';
 COMMENT ON COLUMN auth.audit_seals.previous IS 'digest of the seal before; empty for the first; unique, so that the chain does not fork';
 REVOKE ALL ON TABLE auth.audit_seals FROM PUBLIC;

@@ -23,7 +23,7 @@ CREATE TABLE auth.invitations (
 );
 CREATE INDEX invitations_tenant_id_email_idx ON auth.invitations (tenant_id, email);
 CREATE INDEX invitations_invited_by_idx ON auth.invitations (invited_by);
-CREATE INDEX invitations_expires_at_idx ON auth.invitations USING brin (expires_at);
+CREATE INDEX invitations_expires_at_idx ON auth.invitations (expires_at, id);
 COMMENT ON TABLE auth.invitations IS 'who was invited to which tenant, as what; rows are inserted, never updated';
 COMMENT ON COLUMN auth.invitations.email IS 'as auth.normalize_email() gives it: who accepts has this address';
 COMMENT ON COLUMN auth.invitations.token_hash IS 'SHA-256; the token itself is stored nowhere';

@@ -166,11 +166,8 @@ BEGIN
 		RETURN 0;
 	END;
 
-	SELECT s.last_id + 1, s.digest INTO from_id, previous FROM auth.audit_seals AS s ORDER BY s.id DESC LIMIT 1;
-	IF NOT FOUND THEN
-		from_id := '-9223372036854775808';
-		previous := '';
-	END IF;
+	from_id := coalesce((SELECT max(s.last_id) + 1 FROM auth.audit_seals AS s WHERE s.cut_seal_id IS NULL), '-9223372036854775808');
+	previous := coalesce((SELECT s.digest FROM auth.audit_seals AS s ORDER BY s.id DESC LIMIT 1), '');
 	SELECT max(a.id) INTO until_id FROM (
 		SELECT l.id FROM auth.audit_log AS l WHERE l.id >= from_id ORDER BY l.id LIMIT max_rows) AS a;
 	IF until_id IS NULL THEN
@@ -202,47 +199,3 @@ $$;
 COMMENT ON FUNCTION auth.audit_seal(integer) IS 'seals the next rows of the audit trail whose transactions have ended; returns their number, 0 when there are none or writers do not end within a second';
 REVOKE ALL ON FUNCTION auth.audit_seal(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.audit_seal(integer) TO auth_admin;
-
-CREATE OR REPLACE FUNCTION auth.audit_verify() RETURNS TABLE (seal_id bigint, ok boolean, reason text)
-	LANGUAGE plpgsql STABLE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS $$
-DECLARE
-	seal auth.audit_seals;
-	found_rows record;
-	expected bytea := '';
-	from_id bigint := '-9223372036854775808';
-	redacted bigint;
-	recorded numeric;
-BEGIN
-	FOR seal IN SELECT s.* FROM auth.audit_seals AS s ORDER BY s.id LOOP
-		SELECT d.* INTO found_rows FROM auth._audit_digest(seal.previous, from_id, seal.last_id, seal.sealed_at) AS d;
-		seal_id := seal.id;
-		reason := CASE
-			WHEN seal.previous <> expected THEN 'the seal before it was removed or changed'
-			WHEN found_rows.row_count <> seal.row_count THEN format('%s rows were sealed, %s are there', seal.row_count, found_rows.row_count)
-			WHEN found_rows.first_id IS DISTINCT FROM seal.first_id OR found_rows.digest <> seal.digest THEN 'a row or the seal was changed'
-		END;
-		ok := reason IS NULL;
-		RETURN NEXT;
-		-- the next seal is judged by what this one says
-		expected := seal.digest;
-		from_id := seal.last_id + 1;
-	END LOOP;
-
-	-- who redacts a row by hand hides whom it named, but not that he did
-	SELECT count(*) FILTER (WHERE a.redacted IS NOT NULL),
-			coalesce(sum((a.details ->> 'audit_rows')::numeric) FILTER (
-				WHERE a.event IN ('user_erase', 'account_delete', 'audit_forget') AND a.outcome = 'success'), 0)
-		INTO redacted, recorded FROM auth.audit_log AS a;
-	IF redacted <> recorded THEN
-		seal_id := NULL;
-		ok := false;
-		reason := format('%s rows are redacted, erasures recorded %s', redacted, recorded);
-		RETURN NEXT;
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION auth.audit_verify() IS 'computes every seal of the audit trail anew and says which do not hold, and why; a row without seal_id when rows were redacted that no erasure recorded';
-REVOKE ALL ON FUNCTION auth.audit_verify() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION auth.audit_verify() TO auth_admin;

@@ -375,6 +375,18 @@ COMMENT ON FUNCTION auth.user_find(text) IS 'the user with an e-mail address, wi
 REVOKE ALL ON FUNCTION auth.user_find(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.user_find(text) TO auth_admin;
 
+CREATE OR REPLACE FUNCTION auth.last_sign_in_at(user_id uuid) RETURNS timestamptz
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT greatest(
+		(SELECT max(s.created_at) FROM auth.sessions AS s WHERE s.user_id = last_sign_in_at.user_id),
+		(SELECT l.at FROM auth.last_sign_ins AS l WHERE l.user_id = last_sign_in_at.user_id))
+$$;
+COMMENT ON FUNCTION auth.last_sign_in_at(uuid) IS 'when a user last signed in, however long ago; NULL: never';
+REVOKE ALL ON FUNCTION auth.last_sign_in_at(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.last_sign_in_at(uuid) TO auth_admin;
+
 -- Endpoint of platform administrators ------------------------------------------
 
 CREATE OR REPLACE FUNCTION auth_api.admin_users(search text DEFAULT NULL, after uuid DEFAULT NULL, "limit" integer DEFAULT 50) RETURNS jsonb
@@ -401,7 +413,8 @@ BEGIN
 	END IF;
 	wanted := lower(normalize(nullif(search, ''), NFC));
 	-- one more than asked for, to know whether there is a next page
-	SELECT jsonb_agg(auth._user_json(p.u) ORDER BY p.id) FILTER (WHERE p.position <= page_size), array_agg(p.id ORDER BY p.id)
+	SELECT jsonb_agg(auth._user_json(p.u) || jsonb_build_object('last_sign_in_at', auth.last_sign_in_at(p.id)) ORDER BY p.id)
+				FILTER (WHERE p.position <= page_size), array_agg(p.id ORDER BY p.id)
 		INTO users, ids
 		FROM (
 			SELECT u, u.id, row_number() OVER (ORDER BY u.id) AS position
@@ -416,6 +429,6 @@ BEGIN
 		CASE WHEN cardinality(ids) > page_size THEN ids[page_size] END);
 END
 $$;
-COMMENT ON FUNCTION auth_api.admin_users(text, uuid, integer) IS 'users in pages, for platform administrators: {users, next}; next is the after of the next page, null on the last';
+COMMENT ON FUNCTION auth_api.admin_users(text, uuid, integer) IS 'users in pages, for platform administrators: {users, next}; each with last_sign_in_at; next is the after of the next page, null on the last';
 REVOKE ALL ON FUNCTION auth_api.admin_users(text, uuid, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.admin_users(text, uuid, integer) TO authenticated;

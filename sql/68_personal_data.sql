@@ -47,6 +47,7 @@ CREATE OR REPLACE FUNCTION auth._personal_tables() RETURNS TABLE (table_name nam
 		('membership_history', 'user_id', '{tenant_id,user_id,role,unit_ids,from_at,until_at,from_event,until_event}'),
 		('assignments', 'user_id', '{tenant_id,user_id,subject_id,ends_at,created_at}'),
 		('sessions', 'user_id', '{id,user_id,tenant_id,expires_at,revoked_at,revoked_reason,aal,amr,address,user_agent,created_at}'),
+		('last_sign_ins', 'user_id', '{user_id,at}'),
 		('invitations', 'invited_by', '{id,tenant_id,role,unit_ids,invited_by,created_at,expires_at}'),
 		('consents', 'user_id', '{id,user_id,purpose,granted,at,document_version,address}'),
 		('password_history', 'user_id', '{}'),
@@ -370,7 +371,7 @@ BEGIN
 	RETURN auth._export(user_id, NULL, max_rows);
 END
 $$;
-COMMENT ON FUNCTION auth.export_user(uuid, integer) IS 'everything that belongs to a user, of all tenants: {user, memberships, membership_history, sessions, consents, audit_log, tables, truncated, unreadable}; without secrets; at most so many rows of a table, and 32 MiB';
+COMMENT ON FUNCTION auth.export_user(uuid, integer) IS 'everything that belongs to a user, of all tenants: {user, memberships, membership_history, sessions, last_sign_ins, consents, audit_log, tables, truncated, unreadable}; without secrets; at most so many rows of a table, and 32 MiB';
 REVOKE ALL ON FUNCTION auth.export_user(uuid, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.export_user(uuid, integer) TO auth_admin;
 
@@ -386,6 +387,6 @@ BEGIN
 	RETURN auth._export(auth.uid(), auth.role(), 10000);
 END
 $$;
-COMMENT ON FUNCTION auth_api.export_my_data() IS 'what belongs to the caller: {user, memberships, membership_history, sessions, consents, audit_log, tables, truncated, tenant_id}; of application tables the rows and columns that he may read in the tenant of his token';
+COMMENT ON FUNCTION auth_api.export_my_data() IS 'what belongs to the caller: {user, memberships, membership_history, sessions, last_sign_ins, consents, audit_log, tables, truncated, tenant_id}; of application tables the rows and columns that he may read in the tenant of his token';
 REVOKE ALL ON FUNCTION auth_api.export_my_data() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.export_my_data() TO authenticated;

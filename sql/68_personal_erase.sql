@@ -54,7 +54,10 @@ BEGIN
 					WHEN hit.is_mentioned THEN regexp_replace(a.details::text, pattern, coalesce(pseudonym::text, ''), 'g')::jsonb
 					ELSE a.details END
 			WHERE a.id = hit.id;
-		fresh := fresh + hit.is_fresh::integer;
+		-- it may have been cut meanwhile
+		IF FOUND AND hit.is_fresh THEN
+			fresh := fresh + 1;
+		END IF;
 	END LOOP;
 	RETURN fresh;
 END

@@ -34,7 +34,7 @@ SQL_FUNCTION(intrex_auth_refresh_child);
 #define OPAQUE_CHARS 43
 #define HASH_COLUMN 1
 #define PARENT_COLUMN 3
-#define COLUMNS 6
+#define COLUMNS 7
 
 /* Decode an opaque token; false unless it is 43 characters of canonical base64url. */
 static bool

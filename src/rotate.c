@@ -51,18 +51,19 @@ enum
 	TOKEN_SESSION_ID = 2,
 	TOKEN_SALT = 4,
 	TOKEN_EXPIRES_AT = 6,
+	TOKEN_GENERATION = 7,
 	MEMBERSHIP_USER_ID = 2
 };
 
 /* One statement for the two rows; both are there or none. */
 static const char *const rotate_statement =
 	"WITH rotation AS ("
-"	INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_at, expires_at)"
-"	VALUES ($1, $2, $3, $4, $5, $6)) "
+"	INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_at, expires_at, generation)"
+"	VALUES ($1, $2, $3, $4, $5, $6, $10)) "
 "INSERT INTO auth.audit_log (at, event, outcome, user_id, tenant_id, session_id, address) "
 "VALUES ($5, 'refresh', 'success', $7, $8, $2, $9)";
 
-#define ROTATE_ARGUMENTS 9
+#define ROTATE_ARGUMENTS 10
 
 static SPIPlanPtr rotate_plan = NULL;
 
@@ -74,6 +75,7 @@ typedef struct Rotation
 	SessionFacts who;
 	char		successor[TOKEN_CHARS + 1];
 	bytea	   *hash;			/* of the successor */
+	int32		generation;		/* the successor's */
 	TimestampTz expires_at;		/* the successor's */
 } Rotation;
 
@@ -188,6 +190,7 @@ FindToken(Rotation *rotation, const uint8 *token)
 	{
 		rotation->session = *DatumGetUUIDP(Column(&lookup, TOKEN_SESSION_ID, &isnull));
 		MakeSuccessor(rotation, token, DatumGetByteaPP(Column(&lookup, TOKEN_SALT, &isnull)));
+		rotation->generation = DatumGetInt32(Column(&lookup, TOKEN_GENERATION, &isnull)) + 1;
 		good = DatumGetTimestampTz(Column(&lookup, TOKEN_EXPIRES_AT, &isnull)) > GetCurrentTimestamp();
 	}
 	LookupEnd(&lookup);
@@ -238,10 +241,10 @@ static void
 Write(Rotation *rotation)
 {
 	static Oid	types[ROTATE_ARGUMENTS] = {
-		BYTEAOID, UUIDOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, UUIDOID, INETOID
+		BYTEAOID, UUIDOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, UUIDOID, INETOID, INT4OID
 	};
 	Datum		values[ROTATE_ARGUMENTS];
-	char		nulls[ROTATE_ARGUMENTS + 1] = "         ";
+	char		nulls[ROTATE_ARGUMENTS + 1] = "          ";
 	TimestampTz now = GetCurrentTimestamp();
 	bytea	   *salt = palloc(VARHDRSZ + HASH_BYTES);
 	bool		unknown;
@@ -263,6 +266,7 @@ Write(Rotation *rotation)
 	values[8] = ClientAddressDatum(&unknown);
 	if (unknown)
 		nulls[8] = 'n';
+	values[9] = Int32GetDatum(rotation->generation);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

@@ -296,3 +296,13 @@ int			setting_max_concurrent_hashes = 16;
  * high lets clients choose their own address and so escape the limits.
  */
 int			setting_trusted_proxies = 0;
+
+/*
+ * How long rows of the audit trail are kept: auth.cleanup() then removes whole
+ * seals of them, and seals that it did.  It is what bounds the trail, which gets a
+ * row for each login and refresh.  The default covers a year and the month in
+ * which somebody looks back at it.  Shorter: who was let in from where is
+ * forgotten before a slow intrusion is noticed.  0: nothing is removed, the trail
+ * grows for ever, and so does what it knows of people.
+ */
+int			setting_audit_retention = 400 * 86400;

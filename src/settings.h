@@ -76,6 +76,10 @@ extern int	setting_login_max_failures; /* failures in a row that close an accoun
 extern int	setting_max_concurrent_hashes;
 extern int	setting_trusted_proxies;
 
+/* the audit trail */
+extern int	setting_audit_retention;	/* seconds */
+#define AUDIT_RETENTION_MIN 86400	/* or 0 */
+
 /* Grows when a setting changes that the verification of tokens rests on. */
 extern uint64 SettingsGeneration(void);
 

@@ -98,6 +98,16 @@ CheckCookiePath(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+/* Check hook: 30 may be meant as days, and would be seconds. */
+static bool
+CheckAuditRetention(int *newval, void **extra, GucSource source)
+{
+	if (*newval == 0 || *newval >= AUDIT_RETENTION_MIN)
+		return true;
+	GUC_check_errdetail("The retention is 0 or at least a day; give it with a unit, as in '90d'.");
+	return false;
+}
+
 /* What a kept verification must be compared with. */
 uint64
 SettingsGeneration(void)
@@ -324,6 +334,11 @@ SettingsInit(void)
 				  "Sets the number of proxies that append to X-Forwarded-For.",
 				  "0 ignores the header. Too high a number lets clients choose their own address.",
 				  &setting_trusted_proxies, 0, 10, 0);
+	DefineCustomIntVariable("intrex_auth.audit_retention",
+							"Sets how long rows of the audit trail are kept.",
+							"auth.cleanup() removes older ones and seals that it did. 0 keeps all; otherwise at least a day.",
+							&setting_audit_retention, setting_audit_retention, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, CheckAuditRetention, NULL, NULL);
 }
 
 /*

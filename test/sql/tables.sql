@@ -18,7 +18,7 @@ SELECT matches(pg_temp.columns('auth.users'),
 	'^id email phone name password_hash email_verified_at phone_verified_at is_super_admin banned_until ', 'users: order of columns');
 SELECT matches(pg_temp.columns('auth.sessions'), '^id user_id tenant_id expires_at revoked_at revoked_reason aal amr ', 'sessions: order of columns');
 SELECT matches(pg_temp.columns('auth.memberships'), '^tenant_id user_id role unit_ids ', 'memberships: order of columns');
-SELECT is(pg_temp.columns('auth.refresh_tokens'), 'token_hash session_id parent salt created_at expires_at', 'refresh_tokens: order of columns');
+SELECT is(pg_temp.columns('auth.refresh_tokens'), 'token_hash session_id parent salt created_at expires_at generation', 'refresh_tokens: order of columns');
 SELECT is(pg_temp.columns('auth.' || name), columns, name || ': order of columns') FROM (VALUES
 	('plans', 'name description is_default created_at'), ('features', 'name description metered created_at'), ('plan_features', 'plan feature quota period'),
 	('subscriptions', 'tenant_id plan status ends_at external_customer_id external_subscription_id created_at updated_at'),
