@@ -2,6 +2,7 @@
 -- and authentication with its tokens, what is published and exported, retirement.
 -- The key file is put back at the end; it is no part of the transaction.
 \set ECHO none
+-- Changes the key ring.
 \set QUIET 1
 \pset format unaligned
 \pset tuples_only true

@@ -122,7 +122,7 @@ SELECT is(pg_temp.say('login(''ann@accounts.example'', ''password of ann'')'), '
 RESET intrex_auth.password_blocklist_file;
 SET LOCAL intrex_auth.password_leaked_file = 'no-such-canary';
 SELECT is(pg_temp.error_of('SELECT auth.password_check_policy(''staple gun at dawn'')'), '58P01 | the filter of leaked passwords cannot be read: No such file or directory', 'no filter');
-SET LOCAL intrex_auth.password_leaked_file = 'postgresql.conf';
+SET LOCAL intrex_auth.password_leaked_file = 'PG_VERSION';
 SELECT is(pg_temp.error_of('SELECT auth.password_check_policy(''staple gun at dawn'')'), 'F0000 | the filter of leaked passwords cannot be used | The file is no filter of leaked passwords, or it was cut or damaged. (malformed_filter)', 'another file');
 RESET intrex_auth.password_leaked_file;
 

@@ -1,6 +1,7 @@
 -- sql/36_personal_keys.sql: what is sealed for a person opens for this person and context only, and not any
 -- more when the key is gone with the person.
 \set ECHO none
+-- Changes the key ring.
 \set QUIET 1
 \pset format unaligned
 \pset tuples_only true

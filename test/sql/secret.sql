@@ -1,5 +1,6 @@
 -- sql/35_secret.sql: sealed values, stored secrets, explicit AES-256-GCM.
 \set ECHO none
+-- Changes the key ring.
 \set QUIET 1
 \pset format unaligned
 \pset tuples_only true
