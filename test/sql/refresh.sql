@@ -74,8 +74,8 @@ SELECT pg_temp.refresh(:'one') AS two \gset
 SELECT pg_temp.refresh(:'one') AS again \gset
 SELECT is(:'again'::jsonb ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'again: the same successor');
 SELECT is(pg_temp.trail(2), 'refresh success ann@accounts.example; refresh success ann@accounts.example', 'each in the trail');
-SELECT pg_temp.age(:'one', interval '28 seconds') \g /dev/null
-SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'after 28 seconds too');
+SELECT pg_temp.age(:'one', interval '20 seconds') \g /dev/null
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'after 20 seconds too');
 SELECT is(pg_temp.family(:'one'), 2::bigint, 'no further row');
 SELECT is(pg_temp.revoked(:'one'), 'alive', 'nobody is signed out');
 SELECT pg_temp.refresh(:'two') AS three \gset
@@ -89,8 +89,8 @@ SELECT is(pg_temp.family(:'one'), 4::bigint, 'no further row');
 SELECT is((SELECT (user_id, session_id, outcome)::text FROM auth.audit_log ORDER BY id DESC LIMIT 1),
 	(SELECT (user_id, id, 'success')::text FROM auth.sessions WHERE id = (pg_temp.row_of(:'one')).session_id), 'in the trail');
 
--- reuse: the successor was used, and the grace time is over; that of "one" was 28 seconds ago
-SELECT pg_temp.age(:'one', interval '2 seconds') \g /dev/null
+-- reuse: the successor was used, and the grace time is over; that of "one" was 20 seconds ago
+SELECT pg_temp.age(:'one', interval '10 seconds') \g /dev/null
 SELECT is(pg_temp.explain(format('refresh(%L)', :'one'::jsonb ->> 'refresh_token')),
 	'401 refresh_token_already_used: Invalid refresh token: already used', 'now the first is a theft');
 SELECT is(pg_temp.trail(), 'refresh refused refresh_token_already_used ann@accounts.example', 'in the trail');
