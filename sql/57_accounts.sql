@@ -221,6 +221,44 @@ COMMENT ON FUNCTION auth_api.me() IS 'the caller: {user, session, tenant}; tenan
 REVOKE ALL ON FUNCTION auth_api.me() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.me() TO authenticated;
 
+-- 403, because on 401 clients sign their user out.
+CREATE OR REPLACE FUNCTION auth._refuse_current_password(event text) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN auth._refuse(event, 403, 'invalid_current_password', 'The current password is wrong');
+END
+$$;
+COMMENT ON FUNCTION auth._refuse_current_password(text) IS 'refuses a caller who does not confirm with the current password';
+REVOKE ALL ON FUNCTION auth._refuse_current_password(text) FROM PUBLIC;
+
+-- A stolen access token is no better place to guess the password than the login.
+CREATE OR REPLACE FUNCTION auth._turn_away_unconfirmed(event text, account auth.users, current_password text) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	counter CONSTANT text := coalesce(account.email, account.phone);
+	refusal CONSTANT jsonb := auth._turn_away_throttled(event, counter, counter, account.id);
+	is_right boolean;
+BEGIN
+	IF refusal IS NOT NULL THEN
+		RETURN refusal;
+	END IF;
+	is_right := auth._password_matches(current_password, account.password_hash);
+	IF is_right IS NULL THEN
+		RETURN auth._turn_away_busy(event, counter, account.id);
+	ELSIF NOT is_right THEN
+		RETURN auth._refuse_current_password(event);
+	END IF;
+	PERFORM auth._throttle_reset(counter);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._turn_away_unconfirmed(text, auth.users, text) IS 'counts and checks the current password that a caller confirms with; the refusal, NULL to go on';
+REVOKE ALL ON FUNCTION auth._turn_away_unconfirmed(text, auth.users, text) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION auth_api.change_password(current_password text, new_password text) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET default_transaction_isolation = 'read committed'
@@ -231,11 +269,9 @@ DECLARE
 	tenant CONSTANT uuid := auth.tenant_id();
 	checked auth.users;
 	account auth.users;
-	counter text;
 	problem text;
 	weakness record;
 	refusal jsonb;
-	is_right boolean;
 	was_used boolean;
 	hash text;
 	revoked integer;
@@ -258,43 +294,32 @@ BEGIN
 	IF weakness.message IS NOT NULL THEN
 		RETURN auth._with_reasons(auth._refuse('password_change', 422, 'weak_password', 'new_' || weakness.message), weakness.reasons);
 	END IF;
-	-- a stolen access token is no better place to guess than the login
-	counter := coalesce(checked.email, checked.phone);
-	refusal := auth._turn_away_throttled('password_change', counter, counter, caller);
+	refusal := auth._turn_away_unconfirmed('password_change', checked, current_password);
 	IF refusal IS NOT NULL THEN
 		RETURN refusal;
-	END IF;
-	is_right := auth._password_matches(current_password, checked.password_hash);
-	IF is_right IS NULL THEN
-		RETURN auth._turn_away_busy('password_change', counter, caller);
-	ELSIF NOT is_right THEN
-		RETURN auth._refuse('password_change', 401, 'invalid_credentials', 'Invalid login credentials');
 	ELSIF auth._password_nfc(current_password) = auth._password_nfc(new_password) THEN
-		PERFORM auth._throttle_reset(counter);
 		RETURN auth._refuse('password_change', 422, 'same_password', 'new_password must differ from the current one');
 	END IF;
 	was_used := auth._password_was_used(caller, new_password);
 	IF was_used IS NULL THEN
-		RETURN auth._turn_away_busy('password_change', counter, caller);
+		RETURN auth._turn_away_busy('password_change', coalesce(checked.email, checked.phone), caller);
 	ELSIF was_used THEN
-		PERFORM auth._throttle_reset(counter);
 		RETURN auth._with_reasons(auth._refuse('password_change', 422, 'weak_password', 'new_password was used before'), '{history}');
 	END IF;
 	hash := auth._hash_unless_busy(new_password);
 	IF hash IS NULL THEN
-		RETURN auth._turn_away_busy('password_change', counter, caller);
+		RETURN auth._turn_away_busy('password_change', coalesce(checked.email, checked.phone), caller);
 	END IF;
 
 	-- see 56_login.sql: logins by the former password come before this, and are seen below, or fail
 	SELECT u.* INTO account FROM auth.users AS u WHERE u.id = caller FOR UPDATE;
 	IF account.password_changed_at IS DISTINCT FROM checked.password_changed_at OR account.password_hash IS NULL THEN
-		RETURN auth._refuse('password_change', 401, 'invalid_credentials', 'Invalid login credentials');
+		RETURN auth._refuse_current_password('password_change');
 	END IF;
 	PERFORM auth._password_remember(caller, account.password_hash);
 	UPDATE auth.users AS u SET password_hash = hash, password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
 		WHERE u.id = caller;
 	revoked := auth._revoke_sessions(caller, 'password_change', but_session => this);
-	PERFORM auth._throttle_reset(counter);
 	PERFORM auth._audit('password_change', 'success', NULL, caller, tenant, this, NULL, jsonb_build_object('revoked', revoked));
 	RETURN jsonb_build_object('revoked', revoked);
 END

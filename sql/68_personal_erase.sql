@@ -356,10 +356,8 @@ DECLARE
 	caller CONSTANT uuid := auth.uid();
 	checked auth.users;
 	account auth.users;
-	counter text;
 	problem text;
 	refusal jsonb;
-	is_right boolean;
 	alone uuid[];
 	answer jsonb;
 BEGIN
@@ -375,25 +373,16 @@ BEGIN
 	IF problem IS NOT NULL THEN
 		RETURN auth._refuse('account_delete', 400, 'validation_failed', problem);
 	END IF;
-	-- a stolen access token is no better place to guess than the login
-	counter := coalesce(checked.email, checked.phone);
-	refusal := auth._turn_away_throttled('account_delete', counter, counter, caller);
+	refusal := auth._turn_away_unconfirmed('account_delete', checked, password);
 	IF refusal IS NOT NULL THEN
 		RETURN refusal;
-	END IF;
-	is_right := auth._password_check(password, checked.password_hash);
-	IF is_right IS NULL THEN
-		RETURN auth._turn_away_busy('account_delete', counter, caller);
-	ELSIF NOT is_right THEN
-		RETURN auth._refuse('account_delete', 401, 'invalid_credentials', 'Invalid login credentials');
 	END IF;
 
 	-- see 56_login.sql: logins come before this, and their sessions go, or fail
 	SELECT u.* INTO account FROM auth.users AS u WHERE u.id = caller FOR UPDATE;
 	IF account.password_changed_at IS DISTINCT FROM checked.password_changed_at OR account.password_hash IS NULL THEN
-		RETURN auth._refuse('account_delete', 401, 'invalid_credentials', 'Invalid login credentials');
+		RETURN auth._refuse_current_password('account_delete');
 	END IF;
-	PERFORM auth._throttle_reset(counter);
 	alone := auth._owned_alone(caller);
 	IF alone <> '{}' THEN
 		RETURN auth._refuse('account_delete', 409, 'last_owner', format(
