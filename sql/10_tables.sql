@@ -125,7 +125,7 @@ CREATE INDEX sessions_expires_at_idx ON auth.sessions (expires_at, id) WHERE exp
 CREATE INDEX sessions_created_at_idx ON auth.sessions (created_at, id);
 COMMENT ON TABLE auth.sessions IS 'one row per login; a row changes only when the session does: no last-used time here';
 COMMENT ON COLUMN auth.sessions.tenant_id IS 'the tenant that the session is in';
-COMMENT ON COLUMN auth.sessions.expires_at IS 'absolute end; NULL: as long as it is refreshed';
+COMMENT ON COLUMN auth.sessions.expires_at IS 'absolute end, intrex_auth.session_lifetime after the login; NULL: as long as it is refreshed';
 COMMENT ON COLUMN auth.sessions.amr IS 'how the user signed in: [{"method": …, "timestamp": …}]';
 COMMENT ON INDEX auth.sessions_tenant_id_idx IS 'for the deletion of a tenant';
 COMMENT ON INDEX auth.sessions_user_id_created_at_idx IS 'finds the latest session of a user';

@@ -175,17 +175,19 @@ CREATE OR REPLACE FUNCTION auth._session_begin(user_id uuid, tenant_id uuid, met
 	AS $$
 DECLARE
 	now_ CONSTANT timestamptz := clock_timestamp();
+	-- no longer than this, unless it is 0
+	ends CONSTANT timestamptz := now_ + make_interval(secs => nullif(auth._seconds('session_lifetime'), 0));
 BEGIN
-	INSERT INTO auth.sessions AS s (user_id, tenant_id, amr, address, user_agent, created_at)
+	INSERT INTO auth.sessions AS s (user_id, tenant_id, amr, address, user_agent, created_at, expires_at)
 		VALUES (_session_begin.user_id, _session_begin.tenant_id,
 			jsonb_build_array(jsonb_build_object('method', method, 'timestamp', floor(extract(epoch FROM now_))::bigint)),
-			auth.client_address(), auth._user_agent(), now_)
+			auth.client_address(), auth._user_agent(), now_, ends)
 		RETURNING s.id INTO session_id;
 	refresh_token := auth.random_token(32);
 	-- the salt: 32 random bytes too
 	INSERT INTO auth.refresh_tokens (token_hash, session_id, salt, created_at, expires_at)
 		VALUES (auth._opaque_hash(refresh_token), _session_begin.session_id, auth._opaque_hash(auth.random_token(32)),
-			now_, now_ + make_interval(secs => auth._seconds('refresh_token_lifetime')));
+			now_, least(now_ + make_interval(secs => auth._seconds('refresh_token_lifetime')), ends));
 END
 $$;
 COMMENT ON FUNCTION auth._session_begin(uuid, uuid, text) IS 'begins a session, always a new one, and its family of refresh tokens; method is how the user signed in';
@@ -273,6 +275,13 @@ CREATE OR REPLACE FUNCTION auth._cookie_clear() RETURNS void
 COMMENT ON FUNCTION auth._cookie_clear() IS 'has the client forget the cookie of its refresh token, where a cookie delivers';
 REVOKE ALL ON FUNCTION auth._cookie_clear() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION auth._cookie_session() RETURNS uuid
+	LANGUAGE sql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN NOT auth._is_cross_site() THEN (auth._refresh_row(auth._opaque_hash(auth._cookie_token()))).session_id END;
+COMMENT ON FUNCTION auth._cookie_session() IS 'the session whose refresh token, used or not, came by cookie; not from another site';
+REVOKE ALL ON FUNCTION auth._cookie_session() FROM PUBLIC;
+
 -- The session of the cookie is not always that of the access token: another tab may
 -- have logged in as somebody else.  A browser that logs out keeps neither.
 CREATE OR REPLACE FUNCTION auth._cookie_session_end(scope text) RETURNS integer
@@ -280,19 +289,19 @@ CREATE OR REPLACE FUNCTION auth._cookie_session_end(scope text) RETURNS integer
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	presented CONSTANT auth.refresh_tokens := auth._refresh_row(auth._opaque_hash(auth._cookie_token()));
+	presented CONSTANT uuid := auth._cookie_session();
 	session record;
 	revoked integer := 0;
 BEGIN
 	IF auth._is_cross_site() THEN
 		RETURN 0;
 	END IF;
-	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
+	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented;
 	IF FOUND THEN
-		revoked := auth._revoke_sessions(session.user_id, 'logout', presented.session_id);
+		revoked := auth._revoke_sessions(session.user_id, 'logout', presented);
 	END IF;
 	IF revoked > 0 THEN
-		PERFORM auth._audit('logout', 'success', NULL, session.user_id, session.tenant_id, presented.session_id, NULL,
+		PERFORM auth._audit('logout', 'success', NULL, session.user_id, session.tenant_id, presented, NULL,
 			jsonb_build_object('scope', scope, 'revoked', revoked, 'by', 'cookie'));
 	END IF;
 	PERFORM auth._cookie_clear();
@@ -301,3 +310,84 @@ END
 $$;
 COMMENT ON FUNCTION auth._cookie_session_end(text) IS 'ends the session whose refresh token came by cookie, and has the client forget it; returns how many';
 REVOKE ALL ON FUNCTION auth._cookie_session_end(text) FROM PUBLIC;
+
+-- intrex_auth.single_session ---------------------------------------------------
+
+-- The token is the proof: whoever presents it could log its session out.
+CREATE OR REPLACE FUNCTION auth._bearer_session() RETURNS uuid
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN (SELECT s.id FROM auth.sessions AS s WHERE s.id = auth.session_id() AND s.user_id = auth.uid());
+EXCEPTION WHEN invalid_authorization_specification OR SQLSTATE 'PGRST' THEN
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth._bearer_session() IS 'the session of the access token; NULL when there is none that holds';
+REVOKE ALL ON FUNCTION auth._bearer_session() FROM PUBLIC;
+
+-- Two logins of a user at once must see each other's session, hence one after the
+-- other, each with a snapshot from after the lock.
+CREATE OR REPLACE FUNCTION auth._single_session_demand() RETURNS void
+	LANGUAGE plpgsql STABLE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF current_setting('intrex_auth.single_session') = 'one_per_user' THEN
+		PERFORM auth._demand_read_committed();
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._single_session_demand() IS 'raises 55000 above READ COMMITTED where a login ends all other sessions of its user';
+REVOKE ALL ON FUNCTION auth._single_session_demand() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION auth._single_session_lock(user_id uuid) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF current_setting('intrex_auth.single_session') = 'one_per_user' THEN
+		PERFORM FROM auth.users AS u WHERE u.id = user_id FOR NO KEY UPDATE;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION auth._single_session_lock(uuid) IS 'has the logins of a user wait for one another where each ends all other sessions; a login takes it before its tenant';
+REVOKE ALL ON FUNCTION auth._single_session_lock(uuid) FROM PUBLIC;
+
+-- Called for each session that begins, once nothing can refuse it any more
+-- (src/grant.c); so a failed login ends nothing.  In the order of ids, because the
+-- sessions may be of two users, each of whom logs in where the other was.
+CREATE OR REPLACE FUNCTION auth._single_session(user_id uuid, session_id uuid) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	by_cookie CONSTANT uuid := auth._cookie_session();
+	by_bearer CONSTANT uuid := auth._bearer_session();
+	former record;
+BEGIN
+	PERFORM auth._single_session_demand();
+	PERFORM auth._single_session_lock(user_id);
+	FOR former IN
+		SELECT s.id, s.user_id, s.tenant_id,
+			CASE s.id WHEN by_cookie THEN 'cookie' WHEN by_bearer THEN 'bearer' ELSE 'user' END AS proof
+		FROM auth.sessions AS s
+		WHERE s.revoked_at IS NULL AND s.id = ANY (ARRAY(
+			SELECT p.id FROM unnest(ARRAY[by_cookie, by_bearer]) AS p (id)
+			UNION
+			SELECT o.id FROM auth.sessions AS o
+			WHERE o.user_id = _single_session.user_id AND current_setting('intrex_auth.single_session') = 'one_per_user'
+			EXCEPT
+			SELECT _single_session.session_id))
+		ORDER BY s.id
+	LOOP
+		IF auth._revoke_sessions(former.user_id, CASE former.proof WHEN 'user' THEN 'other_login' ELSE 'replaced' END, former.id) > 0 THEN
+			PERFORM auth._audit('session_replaced', 'success', NULL, former.user_id, former.tenant_id, former.id, NULL,
+				jsonb_build_object('by', former.proof, 'replaced_by', session_id));
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION auth._single_session(uuid, uuid) IS 'ends the sessions that a new one takes the place of, as intrex_auth.single_session says: the one that the request proves, or also all others of the user';
+REVOKE ALL ON FUNCTION auth._single_session(uuid, uuid) FROM PUBLIC;

@@ -32,6 +32,8 @@ BEGIN
 	IF problem IS NOT NULL THEN
 		RETURN auth._turn_away('login', 400, 'validation_failed', problem, email);
 	END IF;
+	-- before the password, so that this error tells nothing about it
+	PERFORM auth._single_session_demand();
 	-- what is no address is nobody's: the same answer for the same work
 	address := auth.normalize_email(email);
 	counter := coalesce(address, 'invalid:' || email);
@@ -73,6 +75,7 @@ BEGIN
 		END;
 	END IF;
 
+	PERFORM auth._single_session_lock(account.id);
 	-- whether there is such a tenant is not the business of who is no member
 	IF tenant_id IS NOT NULL AND NOT auth._may_enter(account.id, tenant_id) THEN
 		RETURN auth._turn_away('login', 403, 'not_a_member', 'Not a member of this tenant', address, account.id);
@@ -156,7 +159,7 @@ BEGIN
 		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
 	END IF;
 	presented := auth._refresh_row(auth._opaque_hash(refresh_token));
-	SELECT s.user_id, s.tenant_id INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
+	SELECT s.user_id, s.tenant_id, s.revoked_reason INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
 	IF NOT FOUND THEN
 		IF by_cookie AND refresh_token IS NOT NULL THEN
 			PERFORM auth._cookie_clear();
@@ -177,8 +180,9 @@ BEGIN
 		END IF;
 	END IF;
 	IF refused IS NOT NULL THEN
-		-- good for nothing any more; a ban may end
-		IF by_cookie AND refused <> 'user_banned' THEN
+		-- good for nothing any more; but a ban may end, and a login of this browser that took
+		-- the place of the session has set another cookie, which a late answer must not clear
+		IF by_cookie AND refused <> 'user_banned' AND session.revoked_reason IS DISTINCT FROM 'replaced' THEN
 			PERFORM auth._cookie_clear();
 		END IF;
 		RETURN auth._turn_away('refresh', CASE refused WHEN 'user_banned' THEN 403 ELSE 401 END, refused,

@@ -384,11 +384,13 @@ BEGIN
 	IF auth.uid() IS NULL THEN
 		RETURN auth._refuse('sessions', 401, 'no_authorization', 'Authentication required');
 	END IF;
-	SELECT jsonb_agg(jsonb_build_object('id', l.id, 'created_at', l.created_at, 'last_used_at', l.last_used_at, 'tenant_id', l.tenant_id,
+	SELECT jsonb_agg(jsonb_build_object('id', l.id, 'created_at', l.created_at, 'last_used_at', l.last_used_at,
+			'expires_at', l.expires_at, 'idle_expires_at', l.idle_expires_at, 'tenant_id', l.tenant_id,
 			'aal', l.aal, 'address', host(l.address), 'user_agent', l.user_agent, 'current', l.is_current) ORDER BY l.is_current DESC, l.last_used_at DESC, l.id)
 		INTO sessions
 		FROM (
-			SELECT s.*, s.id IS NOT DISTINCT FROM auth.session_id() AS is_current, coalesce(r.last_used_at, s.created_at) AS last_used_at
+			SELECT s.*, s.id IS NOT DISTINCT FROM auth.session_id() AS is_current, coalesce(r.last_used_at, s.created_at) AS last_used_at,
+				least(r.expires_at, s.expires_at) AS idle_expires_at
 			FROM auth.sessions AS s
 			CROSS JOIN LATERAL (
 				SELECT max(t.created_at) AS last_used_at, max(t.expires_at) AS expires_at
@@ -401,7 +403,7 @@ BEGIN
 	RETURN jsonb_build_object('sessions', coalesce(sessions, '[]'));
 END
 $$;
-COMMENT ON FUNCTION auth_api.sessions() IS 'where the caller is logged in: {sessions}, this one first, then the 199 used last; last_used_at is the time of the last refresh';
+COMMENT ON FUNCTION auth_api.sessions() IS 'where the caller is logged in: {sessions}, this one first, then the 199 used last; last_used_at is the time of the last refresh, expires_at the end in any case (null: none), idle_expires_at that without a refresh';
 REVOKE ALL ON FUNCTION auth_api.sessions() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.sessions() TO authenticated;
 

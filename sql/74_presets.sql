@@ -132,11 +132,13 @@ CREATE OR REPLACE FUNCTION auth._preset_settings(preset text) RETURNS TABLE (nam
 		('intrex', 'intrex_auth.refresh_cookie_same_site', 'lax'),
 		('neonpro', 'intrex_auth.max_token_lifetime', '24h'),
 		('neonpro', 'intrex_auth.token_delivery', 'cookie'),
+		('neonpro', 'intrex_auth.single_session', 'replace'),
 		('unipulse', 'intrex_auth.access_token_lifetime', '15min'),
 		('unipulse', 'intrex_auth.refresh_token_lifetime', '7d'),
 		('unipulse', 'intrex_auth.token_delivery', 'cookie'),
 		('chalvien', 'intrex_auth.access_token_lifetime', '15min'),
 		('chalvien', 'intrex_auth.refresh_token_lifetime', '7d'),
+		('chalvien', 'intrex_auth.session_lifetime', '7d'),
 		('chalvien', 'intrex_auth.token_delivery', 'cookie')
 	) AS s (preset, name, value)
 	WHERE s.preset = _preset_settings.preset

@@ -278,34 +278,47 @@ PutAccessToken(StringInfo json, const Facts *facts, HookRefusal *refusal)
 	return true;
 }
 
-/*
- * Leave the refusal to auth._grant_refused().  A session that began for this grant
- * is one whose refresh token is at hand, and was not exchanged for another.
- */
-static Jsonb *
-Refuse(const Facts *facts, bool began, const HookRefusal *refusal)
+/* Did the session begin for this grant?  Its refresh token is at hand, and was not exchanged for another. */
+static bool
+SessionBegan(const char *refresh_token, const char *method)
 {
-	Oid			types[] = {UUIDOID, UUIDOID, UUIDOID, BOOLOID, INT4OID, TEXTOID};
-	Datum		values[] = {
-		UUIDPGetDatum(&facts->who->user), UUIDPGetDatum(facts->session), UUIDPGetDatum(&facts->who->tenant),
-		BoolGetDatum(began), Int32GetDatum(refusal->status), CStringGetTextDatum(refusal->message)
-	};
+	return refresh_token != NULL && method == NULL;
+}
+
+/* Call a function of the schema auth that takes these arguments. */
+static Datum
+CallAuth(const char *name, int count, Oid *types, NullableDatum *values, bool *isnull)
+{
 	FmgrInfo	function;
 	Datum		answer;
 
 	LOCAL_FCINFO(call, 6);
 
-	fmgr_info(LookupFuncName(list_make2(makeString("auth"), makeString("_grant_refused")),
-							 lengthof(types), types, false),
+	fmgr_info(LookupFuncName(list_make2(makeString("auth"), makeString(pstrdup(name))),
+							 count, types, false),
 			  &function);
-	InitFunctionCallInfoData(*call, &function, lengthof(types), InvalidOid, NULL, NULL);
-	for (size_t i = 0; i < lengthof(types); i++)
-	{
-		call->args[i].value = values[i];
-		call->args[i].isnull = i == 2 && !facts->who->has_tenant;
-	}
+	InitFunctionCallInfoData(*call, &function, count, InvalidOid, NULL, NULL);
+	for (int i = 0; i < count; i++)
+		call->args[i] = values[i];
 	answer = FunctionCallInvoke(call);
-	if (call->isnull)
+	*isnull = call->isnull;
+	return answer;
+}
+
+/* Leave the refusal to auth._grant_refused(). */
+static Jsonb *
+Refuse(const Facts *facts, bool began, const HookRefusal *refusal)
+{
+	Oid			types[] = {UUIDOID, UUIDOID, UUIDOID, BOOLOID, INT4OID, TEXTOID};
+	NullableDatum values[] = {
+		{UUIDPGetDatum(&facts->who->user)}, {UUIDPGetDatum(facts->session)},
+		{UUIDPGetDatum(&facts->who->tenant), !facts->who->has_tenant},
+		{BoolGetDatum(began)}, {Int32GetDatum(refusal->status)}, {CStringGetTextDatum(refusal->message)}
+	};
+	bool		isnull;
+	Datum		answer = CallAuth("_grant_refused", lengthof(types), types, values, &isnull);
+
+	if (isnull)
 		elog(ERROR, "auth._grant_refused() returned NULL");
 	return DatumGetJsonbP(answer);
 }
@@ -342,12 +355,14 @@ GrantBuild(const pg_uuid_t *session, const SessionFacts *who, const char *refres
 	/* one that lives longer than any may would be refused */
 	facts.ends_at = facts.issued_at + Min(setting_access_token_lifetime, setting_max_token_lifetime);
 	facts.ends_at = Min(facts.ends_at, not_after);
+	if (!TIMESTAMP_NOT_FINITE(who->ends))
+		facts.ends_at = Min(facts.ends_at, timestamptz_to_time_t(who->ends));
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	*refused = !PutAccessToken(&json, &facts, &refusal);
 	if (*refused)
-		return Refuse(&facts, method == NULL && refresh_token != NULL, &refusal);
+		return Refuse(&facts, SessionBegan(refresh_token, method), &refusal);
 	appendStringInfo(&json, "\"token_type\":\"bearer\",\"expires_in\":" INT64_FORMAT ",\"expires_at\":" INT64_FORMAT ",",
 					 facts.ends_at - facts.issued_at, facts.ends_at);
 	if (refresh_token != NULL && !CookieDelivers())
@@ -359,9 +374,9 @@ GrantBuild(const pg_uuid_t *session, const SessionFacts *who, const char *refres
 
 /* Until when a refresh token can be used that is issued now. */
 TimestampTz
-RefreshTokenEnd(TimestampTz now)
+RefreshTokenEnd(const SessionFacts *who, TimestampTz now)
 {
-	return now + setting_refresh_token_lifetime * USECS_PER_SEC;
+	return Min(now + setting_refresh_token_lifetime * USECS_PER_SEC, who->ends);
 }
 
 /* Let the cookie carry what GrantBuild() left out of the body. */
@@ -374,6 +389,17 @@ GrantDeliver(const char *refresh_token, TimestampTz expires_at)
 		CookieSet(refresh_token, (expires_at - GetCurrentTimestamp() + USECS_PER_SEC - 1) / USECS_PER_SEC);
 	else
 		CookieNoStore();
+}
+
+/* Leave it to auth._single_session() which other sessions end now. */
+static void
+EndFormerSessions(const pg_uuid_t *user, const pg_uuid_t *session)
+{
+	Oid			types[] = {UUIDOID, UUIDOID};
+	NullableDatum values[] = {{UUIDPGetDatum(user)}, {UUIDPGetDatum(session)}};
+	bool		isnull;
+
+	(void) CallAuth("_single_session", lengthof(types), types, values, &isnull);
 }
 
 /*
@@ -390,6 +416,7 @@ intrex_auth_grant(PG_FUNCTION_ARGS)
 	SessionFacts who;
 	Liveness	liveness;
 	const char *refresh_token;
+	const char *method;
 	Jsonb	   *answer;
 	bool		refused;
 
@@ -406,11 +433,15 @@ intrex_auth_grant(PG_FUNCTION_ARGS)
 	if (liveness != LIVE)
 		ReportUnauthenticated(LivenessCode(liveness), LivenessText(liveness), NULL);
 	refresh_token = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	method = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
 	answer = GrantBuild(PG_GETARG_UUID_P(1), &who, refresh_token,
 						PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4),
-						PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5)),
-						&refused);
+						method, &refused);
 	if (!refused)
-		GrantDeliver(refresh_token, PG_ARGISNULL(6) ? RefreshTokenEnd(GetCurrentTimestamp()) : PG_GETARG_TIMESTAMPTZ(6));
+	{
+		GrantDeliver(refresh_token, PG_ARGISNULL(6) ? RefreshTokenEnd(&who, GetCurrentTimestamp()) : PG_GETARG_TIMESTAMPTZ(6));
+		if (setting_single_session != SINGLE_SESSION_OFF && SessionBegan(refresh_token, method))
+			EndFormerSessions(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(1));
+	}
 	PG_RETURN_JSONB_P(answer);
 }

@@ -405,14 +405,13 @@ LivenessLookFacts(const pg_uuid_t *session, bool chosen, const pg_uuid_t *tenant
 {
 	Liveness	outcome;
 	Snapshot	snapshot;
-	TimestampTz ends;
 
 	memset(facts, 0, sizeof(*facts));
 	if (!KnowOids())
 		return LIVE_NOT_INSTALLED;
 
 	snapshot = RegisterSnapshot(GetCatalogSnapshot(sessions.table));
-	outcome = LookAtSession(snapshot, session, NULL, facts, &ends);
+	outcome = LookAtSession(snapshot, session, NULL, facts, &facts->ends);
 	if (chosen)
 	{
 		facts->has_tenant = tenant != NULL;

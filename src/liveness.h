@@ -61,6 +61,7 @@ typedef struct SessionFacts
 	bool		is_super_admin;
 	char	   *aal;
 	char	   *amr;			/* JSON */
+	TimestampTz ends;			/* when the session will be over, however it is used */
 } SessionFacts;
 
 /*

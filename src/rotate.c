@@ -257,7 +257,7 @@ Write(Rotation *rotation)
 	values[2] = PointerGetDatum(rotation->parent);
 	values[3] = PointerGetDatum(salt);
 	values[4] = TimestampTzGetDatum(now);
-	rotation->expires_at = RefreshTokenEnd(now);
+	rotation->expires_at = RefreshTokenEnd(&rotation->who, now);
 	values[5] = TimestampTzGetDatum(rotation->expires_at);
 	values[6] = UUIDPGetDatum(&rotation->who.user);
 	values[7] = UUIDPGetDatum(&rotation->who.tenant);

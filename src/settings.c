@@ -124,6 +124,22 @@ int			setting_refresh_reuse_grace = 30;
 int			setting_refresh_recovery = 300;
 
 /*
+ * How long a session lasts at most, from its login, however often it is refreshed.
+ * It bounds for how long a stolen session is of use, and asks everybody for the
+ * password that often.  It holds for sessions that begin after it was set.  0: as
+ * long as they are refreshed.
+ */
+int			setting_session_lifetime = 0;
+
+/*
+ * Which other sessions a login ends.  replace: the one that its request proves, by
+ * refresh cookie or access token, so that a browser has one at a time.  one_per_user:
+ * all others of the user as well, on whatever device; whoever has the password can
+ * sign its owner out, who notices.  off: none.
+ */
+int			setting_single_session = SINGLE_SESSION_OFF;
+
+/*
  * What new password hashes are.  bcrypt reads no more than 72 bytes of a password,
  * so longer ones are refused; it needs 4 KiB.  argon2id takes 4096 bytes and is
  * dearer to guess, for memory: password_argon2_memory for each hash that is

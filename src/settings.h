@@ -27,6 +27,17 @@ extern bool setting_allow_drop;
 extern int	setting_refresh_token_lifetime; /* seconds */
 extern int	setting_refresh_reuse_grace;	/* seconds */
 extern int	setting_refresh_recovery;	/* seconds */
+extern int	setting_session_lifetime;	/* seconds */
+
+/* which sessions end when another begins */
+typedef enum SingleSession
+{
+	SINGLE_SESSION_OFF,
+	SINGLE_SESSION_REPLACE,
+	SINGLE_SESSION_ONE_PER_USER
+} SingleSession;
+
+extern int	setting_single_session; /* SingleSession */
 
 /* how refresh tokens travel */
 typedef enum TokenDelivery

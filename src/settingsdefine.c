@@ -32,6 +32,14 @@ static const struct config_enum_entry token_deliveries[] = {
 	{NULL, 0, false}
 };
 
+/* The spellings of single_session. */
+static const struct config_enum_entry single_sessions[] = {
+	{"off", SINGLE_SESSION_OFF, false},
+	{"replace", SINGLE_SESSION_REPLACE, false},
+	{"one_per_user", SINGLE_SESSION_ONE_PER_USER, false},
+	{NULL, 0, false}
+};
+
 /* The spellings of refresh_cookie_same_site. */
 static const struct config_enum_entry same_sites[] = {
 	{"strict", SAME_SITE_STRICT, false},
@@ -222,6 +230,15 @@ SettingsInit(void)
 				  "Sets how long after its rotation a refresh token gives its successor while that is unused.",
 				  "It saves users whose answer was lost from being signed out; a thief has the same time. 0: only refresh_reuse_grace counts.",
 				  &setting_refresh_recovery, 0, 86400, GUC_UNIT_S);
+	DefineInteger("intrex_auth.session_lifetime",
+				  "Sets how long a session lasts at most, from its login.",
+				  "From 0 to 10 years, for sessions that begin from now on. 0: as long as they are refreshed.",
+				  &setting_session_lifetime, 0, 3650 * 86400, GUC_UNIT_S);
+	DefineCustomEnumVariable("intrex_auth.single_session",
+							 "Sets which other sessions a login ends.",
+							 "off: none. replace: the one that the request proves by cookie or access token. one_per_user: all others of the user as well.",
+							 &setting_single_session, SINGLE_SESSION_OFF, single_sessions,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("intrex_auth.token_delivery",
 							 "Sets how a refresh token travels: in the body of an answer, or in a cookie.",
 							 "A cookie takes a request by HTTP (request.method is set); otherwise the token is in the body.",

@@ -150,6 +150,7 @@ SELECT pg_temp.call('sessions()', 'authenticated') AS list \gset
 SELECT is(string_agg(concat_ws(' ', s ->> 'user_agent', s ->> 'current'), ', ' ORDER BY n), 'Desk true, Phone false', 'live sessions of the caller, this one first')
 	FROM jsonb_array_elements(:'list'::jsonb -> 'sessions') WITH ORDINALITY AS u (s, n);
 SELECT is(:'list'::jsonb #> '{sessions,1}', (SELECT jsonb_build_object('id', s.id, 'created_at', s.created_at, 'tenant_id', s.tenant_id, 'aal', s.aal, 'address', host(s.address), 'user_agent', 'Phone', 'current', false,
+	'expires_at', NULL, 'idle_expires_at', (SELECT max(r.expires_at) FROM auth.refresh_tokens AS r WHERE r.session_id = s.id),
 	'last_used_at', (SELECT max(r.created_at) FROM auth.refresh_tokens AS r WHERE r.session_id = s.id)) FROM auth.sessions AS s WHERE s.id = pg_temp.session_of(:'b1')), 'what each tells');
 SELECT is((:'list'::jsonb #>> '{sessions,1,last_used_at}')::timestamptz > (:'list'::jsonb #>> '{sessions,1,created_at}')::timestamptz, true, 'a refresh is a use');
 SELECT is(pg_temp.read_only('sessions()', 'authenticated') LIKE '{%Desk%', true, 'a GET is enough');

@@ -20,7 +20,8 @@ SELECT isnt_empty($$SELECT * FROM said$$, 'the preset is loaded');
 SELECT results_eq($$SELECT statement FROM said WHERE object = 'members'$$,
 	$$VALUES ('-- 1 have the role ADMIN, which is none of members: they may do nothing until auth.member_update() gives them another')$$, 'who has a name that is taken from him is told of');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
-	$$VALUES ('intrex_auth.access_token_lifetime=15min'), ('intrex_auth.refresh_token_lifetime=7d'), ('intrex_auth.token_delivery=cookie')$$,
+	$$VALUES ('intrex_auth.access_token_lifetime=15min'), ('intrex_auth.refresh_token_lifetime=7d'),
+		('intrex_auth.session_lifetime=7d'), ('intrex_auth.token_delivery=cookie')$$,
 	'JWT_ACCESS_TTL=15m, JWT_REFRESH_TTL=7d, refresh_token in an HttpOnly cookie');
 SELECT people.add('admin', NULL, '', '{}', true) \g /dev/null
 SELECT people.add('user', NULL, '') \g /dev/null
