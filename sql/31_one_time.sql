@@ -1,5 +1,5 @@
 -- sql/31_one_time.sql: tokens that are good once, such as those in a mail.
--- Depends on 20_context.sql; auth.one_time_consume() on auth._make_durable() of 45_audit.sql.
+-- Depends on 20_context.sql, 30_issuer.sql; auth.one_time_consume() on auth._make_durable() of 45_audit.sql.
 --
 -- For the flows of this extension and for administrators: who issues a token of a
 -- kind decides what consuming one allows.
@@ -29,12 +29,6 @@ CREATE OR REPLACE FUNCTION auth._one_time_verify(token text, kind text) RETURNS 
 	AS 'MODULE_PATHNAME', 'intrex_auth_one_time_verify';
 COMMENT ON FUNCTION auth._one_time_verify(text, text) IS 'the claims of a one-time token of a kind; whether it was used is not looked at; raises 28000';
 REVOKE ALL ON FUNCTION auth._one_time_verify(text, text) FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION auth._issuer() RETURNS text
-	LANGUAGE c STABLE PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'intrex_auth_issuer';
-COMMENT ON FUNCTION auth._issuer() IS 'iss of the tokens of this database';
-REVOKE ALL ON FUNCTION auth._issuer() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.one_time_issue(kind text, subject uuid DEFAULT NULL, claims jsonb DEFAULT '{}', lifetime interval DEFAULT '15 minutes') RETURNS text
 	LANGUAGE plpgsql VOLATILE

@@ -12,7 +12,7 @@ DECLARE
 		'auth.key_create', 'auth.key_rotate', 'auth.key_import', 'auth.key_export', 'auth._key_file_ensure',
 		'auth.key_standby', 'auth.key_promote', 'auth.key_retire', 'auth.key_delete', 'auth.key_uses',
 		'auth._key_retire', 'auth._key_delete', 'auth._key_lock', 'auth._key_demand_unneeded',
-		'auth._watch_drops'];
+		'auth._watch_drops', 'auth.issuer_adopt'];
 BEGIN
 	FOR member IN
 		SELECT c.oid::pg_catalog.regclass AS name, c.relkind

@@ -28,6 +28,7 @@ typedef struct Channel
 static Channel channels[ANNOUNCEMENTS] = {
 	[CHANGE_OF_IDENTITY] = {"identity_change", InvalidOid, 1},
 	[CHANGE_OF_PERMISSIONS] = {"permission_change", InvalidOid, 1},
+	[CHANGE_OF_ISSUER] = {"issuer_change", InvalidOid, 1},
 };
 
 /* A change of a relation, or of any (InvalidOid). */

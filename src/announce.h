@@ -11,6 +11,7 @@ typedef enum Announcement
 {
 	CHANGE_OF_IDENTITY,			/* sessions, users, memberships */
 	CHANGE_OF_PERMISSIONS,		/* roles, their permissions, resources */
+	CHANGE_OF_ISSUER,			/* who issues the tokens of this database */
 	ANNOUNCEMENTS
 } Announcement;
 

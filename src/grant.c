@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "cookie.h"
 #include "grant.h"
+#include "issuer.h"
 #include "jsonbuild.h"
 #include "keyring.h"
 #include "keys.h"
@@ -179,7 +180,7 @@ PutClaims(StringInfo json, const Facts *facts)
 		PutText(json, "aud", setting_audience);
 	appendStringInfo(json, "\"exp\":" INT64_FORMAT ",\"iat\":" INT64_FORMAT ",",
 					 facts->ends_at, facts->issued_at);
-	PutText(json, "iss", TokenIssuer());
+	PutText(json, "iss", IssuerForSigning());
 	PutTokenId(json);
 	PutUuid(json, "sub", &facts->who->user);
 	PutText(json, "role", facts->who->is_super_admin ? PLATFORM_ROLE : USER_ROLE);

@@ -1,8 +1,8 @@
 /*
  * src/identity.c: who is asking: the setting intrex_auth.token and what it proves.
  *
- * Depends on identitybuild.c (from a token to an identity), livecache.c (session,
- * user, membership) and guc.c, whose machinery gives transactions, savepoints, RESET,
+ * Depends on identitybuild.c (from a token to an identity), issuer.c (which tokens are
+ * of this database), livecache.c (session, user, membership) and guc.c, whose machinery gives transactions, savepoints, RESET,
  * DISCARD ALL and parallel workers the right identity without any code of ours.
  *
  * What guc.c keeps as the value is in tokenvalue.h.
@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "identity.h"
 #include "identitybuild.h"
+#include "issuer.h"
 #include "jsonbuild.h"
 #include "keyring.h"
 #include "livecache.h"
@@ -46,6 +47,7 @@ typedef enum Refusal
 	REFUSED_POISONED,
 	REFUSED_STALE,
 	REFUSED_EXPIRED,
+	REFUSED_ISSUER,
 	REFUSED_NO_SESSION_CLAIM,
 	REFUSED_LIVENESS
 } Refusal;
@@ -203,6 +205,26 @@ ShowToken(void)
 }
 
 /*
+ * Is the token of this database?  The check hook has held iss against
+ * intrex_auth.issuer; where that is empty, a table tells.
+ */
+static bool
+IsIssuedHere(Identity *identity)
+{
+	LocalTransactionId own = ProcLxid(MyProc);
+	const char *issuer;
+
+	if (setting_issuer[0] != '\0' || (identity->issuer_in == own && identity->issuer_epoch == epoch))
+		return true;
+	issuer = IssuerAccepted();
+	if (issuer == NULL || IdentityIssuer(identity) == NULL || strcmp(issuer, IdentityIssuer(identity)) != 0)
+		return false;
+	identity->issuer_in = own;
+	identity->issuer_epoch = epoch;
+	return true;
+}
+
+/*
  * Does the identity hold?
  *
  * Expiry is judged by the time at which the client's statement arrived, which
@@ -228,6 +250,8 @@ Judge(Identity *identity, Liveness *liveness)
 		identity->clock_in = own;
 	}
 
+	if (!IsIssuedHere(identity))
+		return REFUSED_ISSUER;
 	if (!setting_session_check)
 		return HOLDS;
 	if (identity->live_in == own && identity->live_epoch == epoch)
@@ -252,6 +276,9 @@ RaiseRefusal(Refusal refusal, Liveness liveness)
 	{
 		case REFUSED_EXPIRED:
 			ReportTokenError(STATUS_CLAIM_EXPIRED);
+			break;
+		case REFUSED_ISSUER:
+			ReportTokenError(STATUS_CLAIM_ISSUER);
 			break;
 		case REFUSED_NO_SESSION_CLAIM:
 			ReportTokenError(STATUS_CLAIM_MISSING);

@@ -192,7 +192,9 @@ MakeIdentity(const VerifiedToken *token, Identity *identity)
 	identity->expires_at = (claims->exp -
 							((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY)) * USECS_PER_SEC;
 
-	status = PutString(identity, &used, doc, claims->sub, &identity->subject);
+	status = PutString(identity, &used, doc, claims->iss, &identity->issuer);
+	if (status == STATUS_OK)
+		status = PutString(identity, &used, doc, claims->sub, &identity->subject);
 	if (status == STATUS_OK)
 		status = PutString(identity, &used, doc, claims->role, &identity->role);
 	if (status == STATUS_OK)
@@ -347,6 +349,13 @@ IdentityVerify(const char *token, const Identity **out, JsonDoc *doc)
 	*out = identity;
 	*doc = verified.doc;
 	return STATUS_OK;
+}
+
+/* iss */
+const char *
+IdentityIssuer(const Identity *identity)
+{
+	return At(identity, identity->issuer);
 }
 
 /* sub, as a uuid */

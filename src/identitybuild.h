@@ -31,6 +31,7 @@ struct Identity
 	pg_uuid_t	user;
 	pg_uuid_t	tenant;
 	pg_uuid_t	session;
+	PartOffset	issuer;
 	PartOffset	subject;
 	PartOffset	role;
 	PartOffset	email;
@@ -41,6 +42,8 @@ struct Identity
 
 	/* what was found to hold, and for how long that is good */
 	LocalTransactionId clock_in;	/* wall clock asked in this transaction */
+	LocalTransactionId issuer_in;	/* of this database in this transaction … */
+	uint64		issuer_epoch;	/* … and epoch */
 	LocalTransactionId live_in; /* live in this transaction … */
 	uint64		live_epoch;		/* … and epoch */
 	Membership	membership;
@@ -48,6 +51,9 @@ struct Identity
 	uint64		judged_epoch;	/* … and epoch … */
 	uint64		judged_generation;	/* … and under these settings */
 };
+
+/* iss */
+extern const char *IdentityIssuer(const Identity *identity);
 
 /* A copy that guc.c can free, or NULL. */
 extern Identity *IdentityCopy(const Identity *identity);

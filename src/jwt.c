@@ -14,6 +14,7 @@
 
 #include "claimshook.h"
 #include "compat.h"
+#include "issuer.h"
 #include "jsonbuild.h"
 #include "keyring.h"
 #include "keys.h"
@@ -28,7 +29,6 @@
 SQL_FUNCTION(intrex_auth_jwt_sign);
 SQL_FUNCTION(intrex_auth_jwt_verify);
 SQL_FUNCTION(intrex_auth_jwks);
-SQL_FUNCTION(intrex_auth_issuer);
 
 /* A time further from 1970 is refused when it is read: 2^53 - 1 seconds. */
 #define MAX_CLAIM_TIME INT64CONST(9007199254740991)
@@ -136,7 +136,8 @@ CompletePayload(Jsonb *claims, size_t *length)
 			break;
 		Push(&builder, token, token == WJB_BEGIN_OBJECT ? NULL : &value);
 	}
-	AddString(&builder, claims, "iss", TokenIssuer());
+	if (getKeyJsonValueFromContainer(&claims->root, "iss", 3, NULL) == NULL)
+		AddString(&builder, claims, "iss", IssuerForSigning());
 	if (setting_audience[0] != '\0')
 		AddString(&builder, claims, "aud", setting_audience);
 	AddInteger(&builder, claims, "iat", issued_at);
@@ -197,6 +198,8 @@ intrex_auth_jwt_verify(PG_FUNCTION_ARGS)
 
 	LogGuardMark();
 	status = TokenVerify(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), &verified);
+	if (status == STATUS_OK)
+		status = TokenCheckIssuer(&verified);
 	if (status == STATUS_KEY_NONE)
 		ReportKeyringError();
 	if (status != STATUS_OK)
@@ -229,11 +232,4 @@ intrex_auth_jwks(PG_FUNCTION_ARGS)
 	result = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	SecureFree(text, length + 1);
 	PG_RETURN_JSONB_P(result);
-}
-
-/* SQL function: auth._issuer() returns text: iss of our tokens */
-Datum
-intrex_auth_issuer(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(TokenIssuer()));
 }

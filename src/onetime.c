@@ -157,9 +157,10 @@ Verify(const JwsParts *parts, const char *kind, VerifiedToken *out)
 		return status;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	policy.issuer = TokenIssuer();
 	policy.now = now.tv_sec;
 	status = ClaimsCheck(&out->doc, &out->claims, &policy);
+	if (status == STATUS_OK)
+		status = TokenCheckIssuer(out);
 	if (status == STATUS_OK && out->claims.jti < 0)
 		status = STATUS_CLAIM_MISSING;
 	return status;

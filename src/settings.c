@@ -21,10 +21,11 @@ char	   *setting_key_file;
 
 /*
  * The iss claim of our tokens, and what iss a token must have.  Empty means
- * intrex-auth:<system identifier>/<database oid>, so that a token of one
- * database is refused by the next.  Set it to a URL when other systems check
- * iss; two databases with one issuer and one key file accept each other's
- * tokens (then the session check alone tells them apart).
+ * intrex-auth:<id>, where the id is random and moves with the database: a token of
+ * one database is refused by the next, and a move signs nobody out.  The id is in
+ * auth.issuers: nodes without that table need this setting.  Set it to a URL
+ * when other systems check iss; two databases with one issuer and one key file
+ * accept each other's tokens (then the session check alone tells them apart).
  */
 char	   *setting_issuer;
 
@@ -67,7 +68,7 @@ int			setting_max_token_lifetime = 86400;
  * microsecond, and about ten when a backend meets a session for the first time
  * since any was changed.  Off: the purely stateless mode, where a token is good until it
  * expires and its claims are taken as signed.  Off is meant for nodes that have
- * no auth tables.
+ * no auth tables; they need intrex_auth.issuer, since the default is in one.
  */
 bool		setting_session_check = true;
 

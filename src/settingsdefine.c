@@ -166,7 +166,7 @@ SettingsInit(void)
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomStringVariable("intrex_auth.issuer",
 							   "Sets the issuer (iss) of tokens.",
-							   "Empty means intrex-auth:<system identifier>/<database oid>, which keeps the tokens of one database out of the next.",
+							   "Empty means intrex-auth:<id> with a random id that moves with the database, which keeps the tokens of one out of the next.",
 							   &setting_issuer,
 							   "",	/* boot value */
 							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);

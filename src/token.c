@@ -2,15 +2,14 @@
  * src/token.c: access tokens against the key ring and the configured claims policy.
  *
  * Depends on keyring.c, settings.c and the core.  Throws nothing, since the
- * check hook of intrex_auth.token calls it.
+ * check hook of intrex_auth.token calls it; but for TokenCheckIssuer(), which is the
+ * part of a verification that needs issuer.c.
  */
 #include "postgres.h"
 
 #include <time.h>
 
-#include "access/xlog.h"
-#include "miscadmin.h"
-
+#include "issuer.h"
 #include "keyring.h"
 #include "settings.h"
 #include "token.h"
@@ -25,25 +24,21 @@ static uint8 payload_buffer[BASE64URL_DECODED(JWS_MAX_BYTES) + 1];
 static JsonToken json_buffer[TOKEN_MAX_JSON_TOKENS];
 
 /*
- * The iss of our tokens.  The default needs no table: it is known in every
- * backend and equal on a standby.
+ * Is it a default issuer, of whichever database?  Which one this database has is in
+ * a table, and asked by who may read it.
  */
-const char *
-TokenIssuer(void)
+static Status
+CheckDefaultIssuer(const VerifiedToken *token)
 {
-	static char own_issuer[64];
-	static Oid	own_database = InvalidOid;
+	char		text[ISSUER_SIZE];
+	size_t		length;
 
-	if (setting_issuer != NULL && setting_issuer[0] != '\0')
-		return setting_issuer;
-	if (own_database != MyDatabaseId || own_issuer[0] == '\0')
-	{
-		/* a URI, as RFC 7519 §2 and PostgREST 12 want it: a scheme has no underscore */
-		snprintf(own_issuer, sizeof(own_issuer), "intrex-auth:" UINT64_FORMAT "/%u",
-				 GetSystemIdentifier(), MyDatabaseId);
-		own_database = MyDatabaseId;
-	}
-	return own_issuer;
+	if (token->claims.iss < 0)
+		return STATUS_CLAIM_MISSING;
+	if (JsonString(&token->doc, token->claims.iss, text, sizeof(text), &length) != STATUS_OK ||
+		length != ISSUER_SIZE - 1 || memcmp(text, ISSUER_PREFIX, strlen(ISSUER_PREFIX)) != 0)
+		return STATUS_CLAIM_ISSUER;
+	return STATUS_OK;
 }
 
 /* Is role one element of the comma-separated setting? */
@@ -155,8 +150,8 @@ ReadPayload(const JwsParts *parts, VerifiedToken *out)
 }
 
 /* Judge the claims by the configured policy, with leeway 0: we wrote the times ourselves. */
-Status
-TokenJudge(const VerifiedToken *token)
+static Status
+Judge(const VerifiedToken *token)
 {
 	const JsonDoc *doc = &token->doc;
 	const JsonToken *role;
@@ -165,13 +160,15 @@ TokenJudge(const VerifiedToken *token)
 	Status		status;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	policy.issuer = TokenIssuer();
+	policy.issuer = setting_issuer[0] != '\0' ? setting_issuer : NULL;
 	/* empty: our tokens name none, and none is demanded */
 	policy.audience = setting_audience[0] != '\0' ? setting_audience : NULL;
 	policy.now = now.tv_sec;
 	policy.max_lifetime = setting_max_token_lifetime;
 
 	status = ClaimsCheck(doc, &token->claims, &policy);
+	if (status == STATUS_OK && policy.issuer == NULL)
+		status = CheckDefaultIssuer(token);
 	if (status != STATUS_OK)
 		return status;
 	if (token->claims.role < 0)
@@ -199,8 +196,20 @@ TokenVerify(const char *token, size_t length, VerifiedToken *out)
 	if (status == STATUS_OK)
 		status = ReadPayload(&parts, out);
 	if (status == STATUS_OK)
-		status = TokenJudge(out);
+		status = Judge(out);
 	return status;
+}
+
+/* Is it of this database?  Reads a table, and so is not for check hooks. */
+Status
+TokenCheckIssuer(const VerifiedToken *token)
+{
+	const char *issuer = IssuerAccepted();
+
+	if (issuer == NULL || token->claims.iss < 0 ||
+		!JsonStringIs(&token->doc, token->claims.iss, issuer))
+		return STATUS_CLAIM_ISSUER;
+	return STATUS_OK;
 }
 
 /* Decode the payload of a token that somebody else verified. */

@@ -42,11 +42,11 @@ extern Status TokenPayload(const JwsParts *parts, VerifiedToken *out) MUST_CHECK
  */
 extern Status TokenCheckReadable(const char *payload, size_t length, bool ours) MUST_CHECK;
 
-/* Judge the claims again: expiry, issuer, audience, role as they are configured now. */
-extern Status TokenJudge(const VerifiedToken *token) MUST_CHECK;
-
-/* The iss of our tokens. */
-extern const char *TokenIssuer(void);
+/*
+ * Is the token of this database?  TokenVerify() has held iss against
+ * intrex_auth.issuer; where that is empty, this reads a table, and may throw.
+ */
+extern Status TokenCheckIssuer(const VerifiedToken *token) MUST_CHECK;
 
 /* Is this one of the configured API roles? */
 extern bool TokenRoleAllowed(const char *role, size_t length) MUST_CHECK;

@@ -11,7 +11,7 @@
 CREATE EXTENSION pgcrypto SCHEMA context_test;
 SET log_min_messages = panic;
 
-SELECT plan(313);
+SELECT plan(315);
 
 -- the keys of the ring, by their use, as only a superuser gets at them
 CREATE FUNCTION b64u(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE RETURN translate(encode(bytes, 'base64'), E'+/=\n', '-_');
@@ -33,7 +33,7 @@ CREATE FUNCTION forge(payload bytea, header text, key bytea) RETURNS text LANGUA
 -- The claims of anna, with changes; raw is text put before them as it is.
 CREATE FUNCTION claims(more jsonb DEFAULT '{}', without text[] DEFAULT '{}', raw text DEFAULT '') RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT '{' || raw || substr(((jsonb_build_object(
-			'iss', 'intrex-auth:' || (SELECT system_identifier FROM pg_control_system()) || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()),
+			'iss', auth._issuer(),
 			'aud', 'authenticated', 'role', 'authenticated',
 			'sub', id('anna'), 'session_id', id('anna session'), 'tenant_id', id('north'),
 			'iat', floor(extract(epoch from now()))::bigint - 10, 'exp', floor(extract(epoch from now()))::bigint + 600) || more) - without)::text, 2)
@@ -173,7 +173,9 @@ INSERT INTO cases (label, token, expected) SELECT label, with_payload(claims(cha
 		('iss null', '{"iss": null}', '{}', '28000 malformed_claim'),
 		('iss as an array', '{"iss": ["intrex_auth"]}', '{}', '28000 malformed_claim'),
 		('an empty iss', '{"iss": ""}', '{}', '28000 wrong_issuer'),
-		('the iss of another database', jsonb_build_object('iss', claims()::jsonb ->> 'iss' || '0'), '{}', '28000 wrong_issuer'),
+		('a longer iss', jsonb_build_object('iss', claims()::jsonb ->> 'iss' || '0'), '{}', '28000 wrong_issuer'),
+		('the iss of another database', jsonb_build_object('iss', 'intrex-auth:' || gen_random_uuid()), '{}', '28000 wrong_issuer'),
+		('the iss of none', '{"iss": "intrex-auth:"}', '{}', '28000 wrong_issuer'),
 		('iss in capitals', jsonb_build_object('iss', upper(claims()::jsonb ->> 'iss')), '{}', '28000 wrong_issuer'),
 		('no aud', '{}', ARRAY['aud'], '28000 missing_claim'),
 		('aud null', '{"aud": null}', '{}', '28000 malformed_claim'),

@@ -51,6 +51,7 @@ SELECT set_eq($$
 	JOIN pg_class AS c ON c.oid = t.tgrelid WHERE c.relnamespace = 'auth'::regnamespace AND NOT t.tgisinternal
 $$, $$ SELECT 'auth.' || t AS relation, n AS name, 'A' AS enabled FROM unnest(ARRAY['users', 'sessions', 'memberships']) AS t, unnest(ARRAY['identity_changed', 'identity_truncated']) AS n
 	UNION ALL SELECT 'auth.' || t, n, 'A' FROM unnest(ARRAY['resources', 'roles', 'role_permissions']) AS t, unnest(ARRAY['permissions_changed', 'permissions_truncated']) AS n
+	UNION ALL SELECT 'auth.issuers', n, 'A' FROM unnest(ARRAY['issuer_changed', 'issuer_truncated']) AS n
 	UNION ALL SELECT 'auth.memberships', 'owner_kept_' || n, 'A' FROM unnest(ARRAY['removed', 'changed', 'truncated']) AS n
 	UNION ALL SELECT 'auth.roles', n, 'A' FROM unnest(ARRAY['owner_role_kept_removed', 'owner_role_kept_changed', 'roles_owner_kept_truncated']) AS n $$,
 	'no trigger writes rows, and each fires in replicas too');
