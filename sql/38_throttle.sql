@@ -19,6 +19,8 @@ COMMENT ON TABLE auth.login_attempts IS 'guesses of the last hour, for the limit
 COMMENT ON COLUMN auth.login_attempts.at IS 'wall clock';
 COMMENT ON COLUMN auth.login_attempts.identifier_key IS 'keyed hash of the identifier';
 COMMENT ON COLUMN auth.login_attempts.address_key IS 'keyed hash of the client''s IPv4 address or IPv6 /64 network';
+-- without a key, which would cost each guess an index entry: cleanup deletes also under a publication
+ALTER TABLE auth.login_attempts REPLICA IDENTITY FULL;
 CREATE INDEX login_attempts_identifier_key_at_idx ON auth.login_attempts (identifier_key, at);
 CREATE INDEX login_attempts_address_key_at_idx ON auth.login_attempts (address_key, at);
 
@@ -33,6 +35,7 @@ COMMENT ON TABLE auth.login_failures IS 'failures in a row, carried over from at
 COMMENT ON COLUMN auth.login_failures.identifier_key IS 'keyed hash of the identifier';
 COMMENT ON COLUMN auth.login_failures.failures IS 'failures in a row up to "since"';
 COMMENT ON COLUMN auth.login_failures.since IS 'attempts after this are added';
+ALTER TABLE auth.login_failures REPLICA IDENTITY FULL;
 CREATE INDEX login_failures_identifier_key_since_idx ON auth.login_failures (identifier_key, since);
 SELECT pg_catalog.pg_extension_config_dump('auth.login_failures', '');
 

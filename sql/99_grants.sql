@@ -2,7 +2,7 @@
 --
 -- Schemas, tables and functions belong to auth_owner, so that no endpoint runs
 -- as the installing superuser.  The functions of the key file stay the
--- superuser's, and so do those of event triggers, which run as whoever changes the
+-- superuser's, and so does what an event trigger runs as whoever changes the
 -- schema.  EXECUTE is nobody's unless it was granted above.
 
 DO $$

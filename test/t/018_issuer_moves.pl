@@ -9,6 +9,7 @@ use lib $FindBin::RealBin;
 use KeyRing;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my @limits = map { "intrex_auth.login_limit_$_ = 1000" } qw(pair address identifier);
@@ -207,14 +208,18 @@ my $here = sign_in($node, 'app');
 
 my $keys = slurp(key_file($node));
 my $now = sign_in($node, 'app');
-$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('app') ], 'pg_dump');
-my $other = PostgreSQL::Test::Cluster->new('other');
-$other->init;
+my $other = new_cluster('other');
 $other->append_conf('postgresql.conf', join("\n", 'intrex_auth.password_cost = 4', @limits));
-spew(key_file($other), $keys);
 $other->start;
-sql($other, 'postgres', 'CREATE ROLE app LOGIN', 'CREATE DATABASE app');
-$other->command_ok([ 'pg_restore', '--exit-on-error', '-d', $other->connstr('app'), $dump ], 'restored into another cluster, with its keys');
+sql($other, 'postgres', 'CREATE ROLE app LOGIN');
+# as the page says
+my ($block) = slurp("$FindBin::RealBin/../../doc/moving.md") =~ /<!-- run by [^\n]*018_issuer_moves\.pl -->\n```sh\n(.*?)```/s;
+{
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, OLD_PGDATA => $node->data_dir,
+		NEW_PGDATA => $other->data_dir, NEW_PORT => $other->port);
+	chdir($node->basedir) or die $!;
+	command_ok([ 'bash', '-ec', $block ], 'restored into another cluster, with its keys');
+}
 is(verdicts($other, 'app', $now), 'ok', 'another cluster: nobody is signed out');
 is(sql($other, 'app', "SELECT auth.one_time_consume('$now->{once}', 'reset') IS NOT NULL"), 't', 'one-time tokens are good');
 like(sql($other, 'app', "SELECT auth_api.refresh('$now->{refresh}')"), qr/access_token/, 'so are refresh tokens');
@@ -265,8 +270,7 @@ $standby->stop;
 
 # ---- pg_upgrade ---------------------------------------------------------------
 
-my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
-$upgraded->init;
+my $upgraded = new_cluster('upgraded');
 $upgraded->append_conf('postgresql.conf', join("\n", 'intrex_auth.password_cost = 4', @limits));
 $node->stop;
 my $bin = $node->config_data('--bindir');
