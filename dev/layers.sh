@@ -92,6 +92,14 @@ named_tools()
 	! grep -rnE "[\`'\"( ](ps|pgrep|pkill|killall|lsof|netstat|ss|ip) +-" "$TREE"/test/t/*.p[lm] "$TREE"/test/sql/*.sql
 }
 
+# Statements alone change our tables in a way that fires triggers, so that
+# src/writes.c sees it.  Rows that are written without triggers are none of these.
+fired_by_statements()
+{
+	! grep -nE '\b(Exec(BS|AS|BR|AR|IR)(Insert|Update|Delete)Triggers|ExecSimpleRelation[A-Za-z]+|AfterTrigger(Begin|End)Query|CopyFrom|simple_(heap|table)_[a-z_]+)[[:space:]]*\(' \
+		"$TREE"/src/*.c
+}
+
 layer_lint()
 {
 	step lint "rules that a grep can hold"
@@ -103,6 +111,7 @@ layer_lint()
 	try lint "lock files" lock_files
 	try lint "encodings and locales" named_locales
 	try lint "tools of the tests" named_tools
+	try lint "triggers fire by statements" fired_by_statements
 	if command -v pg_bsd_indent >/dev/null
 	then
 		try lint "format" make -C "$TREE" -s --no-print-directory PG_CONFIG="$PRIVATE_PG_CONFIG" format-check

@@ -3,13 +3,6 @@
 -- and at run time on auth.is_super_admin() and the locks of 60_tenants.sql.
 --
 -- Administration raises; the SQLSTATEs are listed at auth._fail().
--- What application tables refer to is deleted in this way, so that their triggers
--- do not run with the rights of auth_owner (src/erase.c).
-CREATE OR REPLACE FUNCTION auth._erase(table_name text, id uuid) RETURNS boolean
-	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'intrex_auth_erase';
-COMMENT ON FUNCTION auth._erase(text, uuid) IS 'deletes a tenant, unit or user; triggers of tables that refer to it fire as a role that may nothing';
-REVOKE ALL ON FUNCTION auth._erase(text, uuid) FROM PUBLIC;
 
 -- Each column is named, so that a column added later does not show by itself.
 CREATE OR REPLACE FUNCTION auth._user_json(u auth.users) RETURNS jsonb
@@ -347,12 +340,12 @@ BEGIN
 				format('Make somebody else an owner of tenant %s, or delete it.', member.tenant_id));
 		END IF;
 	END LOOP;
-	-- auth._erase() defers no trigger; nobody makes him a member between here and there
+	-- noted tenant by tenant; nobody makes the user a member between here and there
 	FOR member IN DELETE FROM auth.memberships AS m WHERE m.user_id = target.id RETURNING m.tenant_id LOOP
 		PERFORM auth._membership_note(member.tenant_id, target.id, 'user_delete', by_user);
 	END LOOP;
 	BEGIN
-		PERFORM auth._erase('users', target.id);
+		DELETE FROM auth.users AS u WHERE u.id = target.id;
 	-- from 18 on a RESTRICT is the second
 	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;

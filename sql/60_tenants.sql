@@ -232,13 +232,13 @@ DECLARE
 BEGIN
 	PERFORM auth._demand_tenant(tenant_id);
 	PERFORM auth._audit_admin('tenant_delete', tenant_id => tenant_delete.tenant_id);
-	-- auth._erase() defers no trigger; nobody joins between here and there
+	-- noted member by member; nobody joins between here and there
 	PERFORM FROM auth.tenants AS t WHERE t.id = tenant_delete.tenant_id FOR UPDATE;
 	FOR member IN DELETE FROM auth.memberships AS m WHERE m.tenant_id = tenant_delete.tenant_id RETURNING m.user_id LOOP
 		PERFORM auth._membership_note(tenant_delete.tenant_id, member.user_id, 'tenant_delete', by_user);
 	END LOOP;
 	BEGIN
-		PERFORM auth._erase('tenants', tenant_delete.tenant_id);
+		DELETE FROM auth.tenants AS t WHERE t.id = tenant_delete.tenant_id;
 	-- from 18 on a RESTRICT is the second
 	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;
@@ -335,7 +335,7 @@ BEGIN
 		PERFORM auth._membership_note(tenant, member.user_id, 'unit_delete', by_user);
 	END LOOP;
 	BEGIN
-		PERFORM auth._erase('units', unit_id);
+		DELETE FROM auth.units AS u WHERE u.id = unit_delete.unit_id;
 	-- from 18 on a RESTRICT is the second
 	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME;

@@ -24,13 +24,6 @@ CREATE OR REPLACE FUNCTION auth._owned_change(target regclass, columns name[], k
 COMMENT ON FUNCTION auth._owned_change(regclass, name[], jsonb, text) IS 'counts, deletes or clears (sets the columns to NULL) rows of an application table by key, as the owner of the table; returns how many';
 REVOKE ALL ON FUNCTION auth._owned_change(regclass, name[], jsonb, text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION auth._constraints_now() RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'intrex_auth_constraints_now';
-COMMENT ON FUNCTION auth._constraints_now() IS 'SET CONSTRAINTS ALL IMMEDIATE; triggers that were waiting fire as a role that may nothing';
-REVOKE ALL ON FUNCTION auth._constraints_now() FROM PUBLIC;
-
 -- What belongs to a user --------------------------------------------------------
 
 -- The one list of our columns that may be shown.  A column or table that is not

@@ -176,7 +176,8 @@ COMMENT ON FUNCTION auth._owned_alone(uuid) IS 'tenants that a user is the last 
 REVOKE ALL ON FUNCTION auth._owned_alone(uuid) FROM PUBLIC;
 
 -- What is to become of the rows that name a user, and that.
-CREATE OR REPLACE FUNCTION auth._erase_rows(user_id uuid, cascade boolean, anonymize boolean, OUT done jsonb, OUT held jsonb, OUT gone jsonb)
+CREATE OR REPLACE FUNCTION auth._erase_rows(user_id uuid, cascade boolean, anonymize boolean,
+	OUT done jsonb, OUT held jsonb, OUT gone jsonb, OUT remedies text[])
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -187,10 +188,12 @@ DECLARE
 	state text;
 	table_name text;
 	schema_name text;
+	hint text;
 BEGIN
 	done := '{}';
 	held := '{}';
 	gone := '[]';
+	remedies := '{}';
 	FOR work IN SELECT r.* FROM auth._user_references(user_id) AS r WHERE r.is_comparable LOOP
 		BEGIN
 			rows := auth._owned_change(work.relation, work.columns, work.keys, 'count');
@@ -219,9 +222,14 @@ BEGIN
 					RAISE;
 				WHEN OTHERS THEN
 					-- the text of the error may have the row in it
-					GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, table_name = TABLE_NAME, schema_name = SCHEMA_NAME;
+					GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, table_name = TABLE_NAME, schema_name = SCHEMA_NAME,
+						hint = PG_EXCEPTION_HINT;
 					action := 'held';
-					-- errors of triggers name no table
+					-- the last line of a trigger's error tells how to do without; see src/others.c
+					IF hint ~ 'DISABLE TRIGGER' THEN
+						remedies := remedies || regexp_replace(hint, '^.*\n', '');
+					END IF;
+					-- errors of functions in constraints name no table
 					held := held || jsonb_build_object(CASE WHEN table_name = '' THEN work.relation::text ELSE format('%I.%I', schema_name, table_name) END, state);
 			END;
 		END IF;
@@ -238,7 +246,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth._erase_rows(uuid, boolean, boolean) IS 'deletes or clears the rows of application tables that name a user; what became of them by table, what holds him back: a number of rows, or a SQLSTATE, and by which keys none is to be found afterwards';
+COMMENT ON FUNCTION auth._erase_rows(uuid, boolean, boolean) IS 'deletes or clears the rows of application tables that name a user; what became of them by table, what holds the user back: a number of rows, or a SQLSTATE, by which keys none is to be found afterwards, and how to do without triggers that raised errors';
 REVOKE ALL ON FUNCTION auth._erase_rows(uuid, boolean, boolean) FROM PUBLIC;
 
 -- A trigger of the application can keep a row that a foreign key deletes, or take back
@@ -286,14 +294,12 @@ DECLARE
 	schema_name text;
 	redacted bigint;
 BEGIN
-	-- keys that are checked at commit are checked now: until then a security-restricted operation refuses them
-	PERFORM auth._constraints_now();
 	outcome := auth._erase_rows(person.id, cascade, anonymize);
 	IF outcome.held <> '{}' THEN
-		RETURN jsonb_build_object('held', outcome.held);
+		RETURN jsonb_build_object('held', outcome.held, 'remedies', outcome.remedies);
 	END IF;
 	BEGIN
-		PERFORM auth._erase('users', person.id);
+		DELETE FROM auth.users AS u WHERE u.id = person.id;
 	-- from 18 on a RESTRICT is the second
 	EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
 		GET STACKED DIAGNOSTICS table_name = TABLE_NAME, schema_name = SCHEMA_NAME;
@@ -312,7 +318,7 @@ BEGIN
 	RETURN jsonb_build_object('pseudonym', pseudonym, 'tables', outcome.done, 'audit_rows', redacted);
 END
 $$;
-COMMENT ON FUNCTION auth._erase_person(auth.users, text, boolean, boolean) IS 'erases a user: {pseudonym, tables, audit_rows}, or {held} when rows are in the way';
+COMMENT ON FUNCTION auth._erase_person(auth.users, text, boolean, boolean) IS 'erases a user: {pseudonym, tables, audit_rows}, or {held, remedies} when rows are in the way';
 REVOKE ALL ON FUNCTION auth._erase_person(auth.users, text, boolean, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.user_erase(user_id uuid, cascade boolean DEFAULT false, anonymize boolean DEFAULT false) RETURNS jsonb
@@ -339,7 +345,8 @@ BEGIN
 			DETAIL = format('In the way are: %s.', (SELECT string_agg(h.key || CASE jsonb_typeof(h.value)
 				WHEN 'number' THEN format(' (%s rows)', h.value) ELSE format(' (SQLSTATE %s)', h.value #>> '{}') END, ', ' ORDER BY h.key)
 				FROM jsonb_each(answer -> 'held') AS h)),
-			HINT = 'anonymize => true clears references that may be null, cascade => true deletes such rows.';
+			HINT = concat_ws(' ', 'anonymize => true clears references that may be null, cascade => true deletes such rows.',
+				(SELECT string_agg(DISTINCT r, ' ' ORDER BY r) FROM jsonb_array_elements_text(answer -> 'remedies') AS r));
 	END IF;
 	RETURN answer;
 END
@@ -402,7 +409,8 @@ BEGIN
 		END IF;
 	END;
 	IF answer ? 'held' THEN
-		RETURN auth._refuse('account_delete', 409, 'account_in_use', 'The account is still referred to: ask an administrator to delete it', answer);
+		RETURN auth._refuse('account_delete', 409, 'account_in_use', 'The account is still referred to: ask an administrator to delete it',
+			answer - 'remedies');
 	END IF;
 	PERFORM auth._cookie_clear();
 	RETURN jsonb_build_object('deleted', caller);

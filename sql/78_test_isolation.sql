@@ -192,8 +192,6 @@ BEGIN
 		-- auth.guard_ddl is not to refuse what is granted below
 		PERFORM set_config('intrex_auth.exposed_schemas', '', true);
 		PERFORM set_config('session_replication_role', 'origin', true);
-		-- and none is put off to the end of the transaction, when they would not be seen
-		PERFORM auth._constraints_now();
 		-- a role that may do everything in its tenant, so that nothing but the tenant is
 		-- in the way, and one that may do everything with its own
 		INSERT INTO auth.roles (name, rank) VALUES (visitor_role, 0), (visitor_own_role, 0);

@@ -13,6 +13,7 @@
 #include "identity.h"
 #include "logguard.h"
 #include "settings.h"
+#include "writes.h"
 
 #if PG_VERSION_NUM >= 180000
 PG_MODULE_MAGIC_EXT(.name = "intrex_auth", .version = INTREX_AUTH_VERSION);
@@ -31,6 +32,8 @@ _PG_init(void)
 	IdentityInit();
 	LogGuardInit();
 	DropGuardInit();
+	WritesInit();
+	OthersInit();
 
 	MarkGUCPrefixReserved("intrex_auth");
 }

@@ -37,12 +37,11 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "writes.h"
 
 SQL_FUNCTION(intrex_auth_owned_rows);
 SQL_FUNCTION(intrex_auth_owned_change);
-SQL_FUNCTION(intrex_auth_constraints_now);
 
-#define POWERLESS_ROLE "anon"
 #define FETCH_ROWS 20
 
 /* Where a statement runs, and as whom. */
@@ -416,8 +415,8 @@ intrex_auth_owned_change(PG_FUNCTION_ARGS)
 	former = Become(&target);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	/* triggers fire before this returns */
-	result = SPI_execute_with_args(sql.data, 1, types, keys, NULL, false, 0);
+	/* triggers fire before this returns, deferred ones too */
+	result = WritesFollow(sql.data, 1, types, keys);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
 	rows = (int64) SPI_processed;
@@ -431,22 +430,4 @@ intrex_auth_owned_change(PG_FUNCTION_ARGS)
 	ComeBack(former);
 	table_close(target.relation, NoLock);
 	PG_RETURN_INT64(rows);
-}
-
-/* SQL function: auth._constraints_now() returns void */
-Datum
-intrex_auth_constraints_now(PG_FUNCTION_ARGS)
-{
-	Target		nobody = {.user = get_role_oid(POWERLESS_ROLE, false), .as_owner = false};
-	FormerUser	former = Become(&nobody);
-	int			result;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	result = SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
-	if (result < 0)
-		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
-	SPI_finish();
-	ComeBack(former);
-	PG_RETURN_VOID();
 }

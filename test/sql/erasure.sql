@@ -402,8 +402,7 @@ SET LOCAL ROLE authenticated;
 UPDATE erasure_app.late SET text = 'y';
 RESET ROLE;
 SELECT alike(pg_temp.erase('max'), '{%', 'a trigger was waiting when it began');
-SELECT is((SELECT string_agg(who || ' ' || what, ', ') FROM erasure_app.ran),
-	CASE WHEN current_setting('server_version_num')::integer >= 180000 THEN 'authenticated late late' ELSE 'anon late late' END, 'it fires as nobody, from 18 on as who made it wait');
+SELECT is((SELECT count(*) FROM erasure_app.ran), 0::bigint, 'it goes on waiting');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -20,7 +20,7 @@ SELECT plan(9);
 CREATE FUNCTION pg_temp.forgets(source text) RETURNS boolean LANGUAGE sql AS $$
 	SELECT CASE
 		WHEN source ~* c.change THEN regexp_replace(source, '^.*' || c.change, '', 'i') !~ c.note
-		ELSE source ~ '_erase\(''(users|tenants)''|(DELETE FROM|TRUNCATE)\s+(ONLY\s+)?auth\.(users|tenants)\M' AND source !~ c.note END
+		ELSE source ~ '(DELETE FROM|TRUNCATE)\s+(ONLY\s+)?auth\.(users|tenants)\M' AND source !~ c.note END
 	FROM (VALUES ('(INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|TRUNCATE|COPY)\s+(ONLY\s+)?auth\.memberships\M',
 		'_membership_note\(|INSERT INTO auth\.membership_history\M')) AS c (change, note)
 $$;
@@ -33,9 +33,9 @@ SELECT is(pg_temp.forgets(source), expected, source) FROM (VALUES
 	('BEGIN PERFORM auth._membership_note(a, b); DELETE FROM ONLY auth.memberships; END', true),
 	('BEGIN INSERT INTO auth.memberships VALUES (a); PERFORM auth._membership_note(a, b); insert into auth.memberships VALUES (a); END', true),
 	('BEGIN DELETE FROM auth.tenants; END', true),
-	('BEGIN PERFORM auth._erase(''users'', u); END', true),
+	('BEGIN DELETE FROM ONLY auth.users; END', true),
 	('BEGIN UPDATE auth.memberships AS m SET role = ''x''; PERFORM auth._membership_note(a, b, c, d); END', false),
-	('BEGIN PERFORM auth._membership_note(t); PERFORM auth._erase(''tenants'', t); END', false),
+	('BEGIN PERFORM auth._membership_note(t); DELETE FROM auth.tenants AS t; END', false),
 	('BEGIN DELETE FROM auth.membership_history; DELETE FROM auth.users_of; END', false)) AS v (source, expected);
 SELECT * FROM finish();
 ROLLBACK;

@@ -53,7 +53,9 @@ $$, $$ SELECT 'auth.' || t AS relation, n AS name, 'A' AS enabled FROM unnest(AR
 	UNION ALL SELECT 'auth.' || t, n, 'A' FROM unnest(ARRAY['resources', 'roles', 'role_permissions']) AS t, unnest(ARRAY['permissions_changed', 'permissions_truncated']) AS n
 	UNION ALL SELECT 'auth.issuers', n, 'A' FROM unnest(ARRAY['issuer_changed', 'issuer_truncated']) AS n
 	UNION ALL SELECT 'auth.memberships', 'owner_kept_' || n, 'A' FROM unnest(ARRAY['removed', 'changed', 'truncated']) AS n
-	UNION ALL SELECT 'auth.roles', n, 'A' FROM unnest(ARRAY['owner_role_kept_removed', 'owner_role_kept_changed', 'roles_owner_kept_truncated']) AS n $$,
+	UNION ALL SELECT 'auth.roles', n, 'A' FROM unnest(ARRAY['owner_role_kept_removed', 'owner_role_kept_changed', 'roles_owner_kept_truncated']) AS n
+	UNION ALL SELECT c.oid::regclass::text, '!statement_begins', 'A' FROM pg_class AS c
+		WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p') $$,
 	'no trigger writes rows, and each fires in replicas too');
 SELECT is_empty($$ SELECT name FROM data_relations WHERE relkind <> 'S' AND obj_description(oid, 'pg_class') IS NULL $$, 'every table has a comment');
 

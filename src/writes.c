@@ -1,0 +1,526 @@
+/*
+ * src/writes.c: statements that change tables of the extension run nobody else's
+ * code with the rights of the extension, or of whoever called it.
+ *
+ * Depends on the hooks of the executor and the planner.  A row of ours that is
+ * changed or deleted takes rows of application tables with it, whose triggers fire
+ * within our statement: up to PostgreSQL 17 as the current user, which is auth_owner
+ * or a superuser.  So each statement on a table of ours is a frame here, while its
+ * plan runs and while it fires what it has queued, and src/others.c looks at every
+ * function that is called within one.  The statements of foreign keys run as the
+ * owners of the tables that they change; here they become security-restricted
+ * operations as well, and so does their planning.
+ *
+ * Triggers that are deferred would fire at the end of the transaction, as whoever
+ * ends it.  Those that our statements queue fire with them: the executor has a copy
+ * of the triggers of each table for each statement, and in that copy they are not
+ * deferrable.  What the caller has queued, or deferred, stays as it is.
+ *
+ * Frames live on the stack of the hooks, so that an error leaves them as it leaves
+ * the hooks.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "optimizer/planner.h"
+#include "parser/parsetree.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "writes.h"
+
+SQL_FUNCTION(intrex_auth_statement_begins);
+
+/* What a statement is to us. */
+typedef enum StatementKind
+{
+	NOT_OURS,					/* nor within one of ours */
+	OURS,						/* it changes a table of ours */
+	FOLLOWS,					/* it changes or reads an application's table on behalf
+								 * of one of ours */
+	OF_OTHERS,					/* any other within one of ours */
+} StatementKind;
+
+const WriteFrame *write_frame = NULL;
+int			others_running = 0;
+
+/* The statement that loaded the library began before there were hooks. */
+static WriteFrame first_frame;
+static TimestampTz first_statement;
+
+static ExecutorStart_hook_type previous_start = NULL;
+static ExecutorRun_hook_type previous_run = NULL;
+static ExecutorFinish_hook_type previous_finish = NULL;
+static planner_hook_type previous_planner = NULL;
+
+/* The schemas of the extension; InvalidOid: it is not in this database. */
+static struct
+{
+	bool		known;
+	Oid			auth;
+	Oid			api;
+}			schemas;
+
+static void
+OnSchemaChange(Datum arg, int cache, uint32 hash)
+{
+	schemas.known = false;
+}
+
+/* A schema may have one of these names without being ours. */
+static Oid
+OurSchema(const char *name, Oid extension)
+{
+	Oid			schema = OidIsValid(extension) ? get_namespace_oid(name, true) : InvalidOid;
+
+	if (OidIsValid(schema) && getExtensionOfObject(NamespaceRelationId, schema) != extension)
+		schema = InvalidOid;
+	return schema;
+}
+
+static bool
+IsOurSchema(Oid schema)
+{
+	if (!schemas.known)
+	{
+		Oid			extension;
+
+		/* first, so that a change that is heard of meanwhile is not lost */
+		schemas.known = true;
+		extension = get_extension_oid("intrex_auth", true);
+		schemas.auth = OurSchema("auth", extension);
+		schemas.api = OurSchema("auth_api", extension);
+	}
+	return OidIsValid(schema) && (schema == schemas.auth || schema == schemas.api);
+}
+
+bool
+WritesIsOurTable(Oid relid)
+{
+	return relid >= FirstNormalObjectId && IsOurSchema(get_rel_namespace(relid));
+}
+
+bool
+WritesIsOurFunction(Oid function)
+{
+	return function >= FirstNormalObjectId && IsOurSchema(get_func_namespace(function));
+}
+
+/* Whether a foreign key has taken the rights of the owner of a table, since the frame began. */
+static bool
+IsForeignKeys(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	if (!(context & SECURITY_NOFORCE_RLS))
+		return false;
+	return write_frame->phase == FOLLOWING || !(write_frame->context & SECURITY_NOFORCE_RLS)
+		|| user != write_frame->user;
+}
+
+/* The first statement's frame ends with the command that it belongs to. */
+static void
+ForgetFirst(void)
+{
+	if (write_frame == &first_frame && first_statement != GetCurrentStatementStartTimestamp())
+		write_frame = NULL;
+}
+
+static StatementKind
+KindOf(const QueryDesc *query, int flags)
+{
+	ListCell   *cell;
+
+	ForgetFirst();
+	foreach(cell, query->plannedstmt->resultRelations)
+	{
+		if (WritesIsOurTable(rt_fetch(lfirst_int(cell), query->plannedstmt->rtable)->relid))
+			return OURS;
+	}
+	if (write_frame != NULL && write_frame->adopts)
+		return FOLLOWS;
+	/* a foreign key queues triggers for the statement that it is part of */
+	if (write_frame != NULL && (flags & EXEC_FLAG_SKIP_TRIGGERS) && IsForeignKeys())
+		return FOLLOWS;
+	return write_frame != NULL || others_running > 0 ? OF_OTHERS : NOT_OURS;
+}
+
+static WriteFrame
+MakeFrame(WritePhase phase)
+{
+	WriteFrame	frame = {.phase = phase};
+
+	GetUserIdAndSecContext(&frame.user, &frame.context);
+	return frame;
+}
+
+/* After an error the abort of the (sub)transaction restores the user. */
+static void
+Restrict(const WriteFrame *frame)
+{
+	SetUserIdAndSecContext(frame->user,
+						   frame->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+static void
+Unrestrict(const WriteFrame *frame)
+{
+	SetUserIdAndSecContext(frame->user, frame->context);
+}
+
+/* Whether a trigger can be put off that is not to be. */
+static bool
+IsPutOff(const Trigger * trigger, bool is_ours, bool all)
+{
+	if (!trigger->tgdeferrable)
+		return false;
+	/* the server refuses to put anything off within a security-restricted operation */
+	if (all)
+		return true;
+	/* checks of foreign keys run as the owners of tables, whenever they do */
+	if (RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE)
+		return false;
+	return !is_ours || !(trigger->tgfoid < FirstNormalObjectId || WritesIsOurFunction(trigger->tgfoid));
+}
+
+/* What a statement will queue is not deferred. */
+static void
+FireAtOnce(const QueryDesc *query, bool all)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->estate->es_opened_result_relations)
+	{
+		ResultRelInfo *target = lfirst(cell);
+		bool		is_ours;
+
+		if (target->ri_TrigDesc == NULL)
+			continue;
+		is_ours = WritesIsOurTable(RelationGetRelid(target->ri_RelationDesc));
+		for (int i = 0; i < target->ri_TrigDesc->numtriggers; i++)
+		{
+			Trigger    *trigger = &target->ri_TrigDesc->triggers[i];
+
+			if (IsPutOff(trigger, is_ours, all))
+				trigger->tgdeferrable = trigger->tginitdeferred = false;
+		}
+	}
+}
+
+/* Partitions that rows were moved to are opened too late for that. */
+static void
+RefuseLate(const QueryDesc *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->estate->es_tuple_routing_result_relations)
+	{
+		ResultRelInfo *target = lfirst(cell);
+		const char *name = RelationGetRelationName(target->ri_RelationDesc);
+
+		if (target->ri_TrigDesc == NULL)
+			continue;
+		for (int i = 0; i < target->ri_TrigDesc->numtriggers; i++)
+		{
+			const		Trigger *trigger = &target->ri_TrigDesc->triggers[i];
+
+			if (trigger->tgenabled != TRIGGER_DISABLED && IsPutOff(trigger, false, false))
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("a foreign key cannot move rows to partition \"%s\", which has the deferrable trigger \"%s\"",
+								name, trigger->tgname),
+						 errhint("Make the trigger or constraint NOT DEFERRABLE.")));
+		}
+	}
+}
+
+/*
+ * Each hook makes the frame that its part of the statement is to have, calls what
+ * it stands before, and puts the former frame back.
+ */
+typedef struct Step
+{
+	const WriteFrame *outer;
+	WriteFrame	frame;
+	StatementKind kind;
+	bool		was_restricted;
+} Step;
+
+/* Whether there is nothing to do, which is so for most statements. */
+static bool
+IsPlain(const QueryDesc *query)
+{
+	return write_frame == NULL && others_running == 0 && query->plannedstmt->resultRelations == NIL;
+}
+
+static Step
+BeginStep(const QueryDesc *query, int flags, WritePhase ours)
+{
+	Step		step = {.kind = KindOf(query, flags)};
+
+	step.outer = write_frame;
+	step.was_restricted = InSecurityRestrictedOperation();
+	step.frame = MakeFrame(step.kind == OURS ? ours : FOLLOWING);
+	step.frame.estate = query->estate;
+	return step;
+}
+
+/* What a statement of another kind calls is the business of whoever made it. */
+static void
+EnterStep(const Step *step)
+{
+	write_frame = step->kind == OURS || step->kind == FOLLOWS ? &step->frame : NULL;
+	if (step->kind == FOLLOWS)
+		Restrict(&step->frame);
+}
+
+static void
+LeaveStep(const Step *step)
+{
+	if (step->kind == FOLLOWS)
+		Unrestrict(&step->frame);
+}
+
+static void
+CallStart(QueryDesc *query, int flags)
+{
+	if (previous_start != NULL)
+		previous_start(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+}
+
+static void
+StartStatement(QueryDesc *query, int flags)
+{
+	Step		step;
+
+	if (IsPlain(query))
+	{
+		CallStart(query, flags);
+		return;
+	}
+	step = BeginStep(query, flags, WRITING);
+	PG_TRY();
+	{
+		EnterStep(&step);
+		/* the functions in a statement on our tables are those that its author calls */
+		if (step.kind == OURS)
+			write_frame = NULL;
+		CallStart(query, flags);
+		if (step.kind == OURS || step.kind == FOLLOWS || (others_running > 0 && step.was_restricted))
+			FireAtOnce(query, step.was_restricted);
+		LeaveStep(&step);
+	}
+	PG_FINALLY();
+	{
+		write_frame = step.outer;
+	}
+	PG_END_TRY();
+}
+
+#if PG_VERSION_NUM >= 180000
+#define RUN_ARGUMENTS QueryDesc *query, ScanDirection direction, uint64 count
+#define RUN_VALUES query, direction, count
+#else
+#define RUN_ARGUMENTS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define RUN_VALUES query, direction, count, once
+#endif
+
+static void
+CallRun(RUN_ARGUMENTS)
+{
+	if (previous_run != NULL)
+		previous_run(RUN_VALUES);
+	else
+		standard_ExecutorRun(RUN_VALUES);
+}
+
+static void
+RunStatement(RUN_ARGUMENTS)
+{
+	Step		step;
+
+	if (IsPlain(query))
+	{
+		CallRun(RUN_VALUES);
+		return;
+	}
+	step = BeginStep(query, query->estate->es_top_eflags, WRITING);
+	PG_TRY();
+	{
+		EnterStep(&step);
+		CallRun(RUN_VALUES);
+		LeaveStep(&step);
+		/* in a restricted operation the server itself refuses */
+		if (step.kind == FOLLOWS && !step.was_restricted)
+			RefuseLate(query);
+	}
+	PG_FINALLY();
+	{
+		write_frame = step.outer;
+	}
+	PG_END_TRY();
+}
+
+static void
+CallFinish(QueryDesc *query)
+{
+	if (previous_finish != NULL)
+		previous_finish(query);
+	else
+		standard_ExecutorFinish(query);
+}
+
+static void
+FinishStatement(QueryDesc *query)
+{
+	Step		step;
+
+	if (IsPlain(query))
+	{
+		CallFinish(query);
+		return;
+	}
+	step = BeginStep(query, query->estate->es_top_eflags, FIRING);
+	PG_TRY();
+	{
+		EnterStep(&step);
+		CallFinish(query);
+		LeaveStep(&step);
+	}
+	PG_FINALLY();
+	{
+		write_frame = step.outer;
+	}
+	PG_END_TRY();
+}
+
+/* Planning computes what is in the predicates of indexes and in constraints. */
+static PlannedStmt *
+PlanStatement(Query * parse, const char *text, int options, ParamListInfo parameters)
+{
+	planner_hook_type planner = previous_planner != NULL ? previous_planner : standard_planner;
+	const WriteFrame *outer;
+	WriteFrame	frame;
+	PlannedStmt *volatile plan = NULL;
+
+	ForgetFirst();
+	outer = write_frame;
+	if (outer == NULL || !IsForeignKeys())
+		return planner(parse, text, options, parameters);
+	frame = MakeFrame(FOLLOWING);
+	PG_TRY();
+	{
+		write_frame = &frame;
+		Restrict(&frame);
+		plan = planner(parse, text, options, parameters);
+		Unrestrict(&frame);
+	}
+	PG_FINALLY();
+	{
+		write_frame = outer;
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+int
+WritesFollow(const char *sql, int count, Oid *types, Datum *values)
+{
+	const WriteFrame *outer = write_frame;
+	WriteFrame	frame = MakeFrame(FOLLOWING);
+	volatile int result = SPI_ERROR_UNCONNECTED;
+
+	frame.adopts = true;
+	PG_TRY();
+	{
+		write_frame = &frame;
+		Restrict(&frame);
+		result = SPI_execute_with_args(sql, count, types, values, NULL, false, 0);
+		Unrestrict(&frame);
+	}
+	PG_FINALLY();
+	{
+		write_frame = outer;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+int
+WritesRunOthers(const char *sql)
+{
+	const WriteFrame *outer = write_frame;
+	WriteFrame	frame = MakeFrame(FOLLOWING);
+	volatile int result = SPI_ERROR_UNCONNECTED;
+
+	PG_TRY();
+	{
+		write_frame = NULL;
+		others_running++;
+		Restrict(&frame);
+		result = SPI_execute(sql, false, 0);
+		Unrestrict(&frame);
+	}
+	PG_FINALLY();
+	{
+		write_frame = outer;
+		others_running--;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * SQL function: auth._statement_begins() returns trigger
+ *
+ * Fires before each statement on a table of ours, and before the triggers of others,
+ * by its name.  To be called loads the library, so that the hooks are there before a
+ * row is changed.  A statement that began without them, or COPY, which has no
+ * executor, gets its frame here.
+ */
+Datum
+intrex_auth_statement_begins(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function was not called as a trigger")));
+	ForgetFirst();
+	if (write_frame == NULL || write_frame == &first_frame)
+	{
+		first_frame = MakeFrame(WRITING);
+		first_frame.relation = RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation);
+		first_statement = GetCurrentStatementStartTimestamp();
+		write_frame = &first_frame;
+	}
+	PG_RETURN_POINTER(NULL);
+}
+
+void
+WritesInit(void)
+{
+	CacheRegisterSyscacheCallback(NAMESPACEOID, OnSchemaChange, (Datum) 0);
+
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = StartStatement;
+	previous_run = ExecutorRun_hook;
+	ExecutorRun_hook = RunStatement;
+	previous_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = FinishStatement;
+	previous_planner = planner_hook;
+	planner_hook = PlanStatement;
+}

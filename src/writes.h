@@ -1,0 +1,60 @@
+/*
+ * src/writes.h: statements that change tables of the extension, and whose code they run.
+ */
+#ifndef WRITES_H
+#define WRITES_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "nodes/execnodes.h"
+
+/* What a statement is doing. */
+typedef enum WritePhase
+{
+	WRITING,					/* one on a table of ours runs its plan: of others come
+								 * only triggers */
+	FIRING,						/* it fires what it has queued: triggers, and actions of
+								 * foreign keys */
+	FOLLOWING,					/* one on an application's table runs as the owner of
+								 * that table */
+} WritePhase;
+
+/* A statement in execution. */
+typedef struct WriteFrame
+{
+	WritePhase	phase;
+	Oid			user;			/* as whom it began */
+	int			context;
+	EState	   *estate;			/* NULL: not known */
+	Oid			relation;		/* of one without an estate: the table whose trigger told
+								 * of it */
+	bool		adopts;			/* the statements within it are of this phase, too */
+} WriteFrame;
+
+/* The innermost statement, NULL: what runs is not ours, or is the code of others. */
+extern const WriteFrame *write_frame;
+
+/* How many functions of others run, one within another, on behalf of our statements. */
+extern int	others_running;
+
+/* Whether a table or function is of the extension. */
+extern bool WritesIsOurTable(Oid relid);
+extern bool WritesIsOurFunction(Oid function);
+
+/*
+ * Run a statement on an application's table as the current user, its owner, in a
+ * security-restricted operation.  Triggers and constraints that are deferred fire
+ * at once.  Returns SPI's result.
+ */
+extern int	WritesFollow(const char *sql, int count, Oid *types, Datum *values);
+
+/* The same for a statement that somebody else wrote. */
+extern int	WritesRunOthers(const char *sql);
+
+extern void WritesInit(void);
+
+/* src/others.c: functions of others that our statements call. */
+extern void OthersInit(void);
+
+#endif							/* WRITES_H */
