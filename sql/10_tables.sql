@@ -87,7 +87,7 @@ CREATE TABLE auth.memberships (
 	CONSTRAINT memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users ON DELETE CASCADE,
 	CONSTRAINT memberships_role_check CHECK (role ~ '^[A-Za-z][A-Za-z0-9_]{0,62}$'),
 	CONSTRAINT memberships_role_reserved_check
-		CHECK (role <> ALL (ARRAY['anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner']))
+		CHECK (role <> ALL (ARRAY['anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner', 'auth_hook']))
 );
 CREATE INDEX memberships_user_id_idx ON auth.memberships (user_id);
 CREATE INDEX memberships_tenant_id_role_idx ON auth.memberships (tenant_id, role);

@@ -31,7 +31,7 @@ CREATE TABLE auth.roles (
 	grants text[] COLLATE "C",
 	description text,
 	CONSTRAINT roles_name_reserved_check
-		CHECK (name <> ALL (ARRAY['anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner'])),
+		CHECK (name <> ALL (ARRAY['anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner', 'auth_hook'])),
 	CONSTRAINT roles_tenant_check CHECK (tenant_id IS NULL OR (kind = 'member' AND NOT is_owner))
 );
 CREATE UNIQUE INDEX roles_name_key ON auth.roles (name) WHERE tenant_id IS NULL;

@@ -57,7 +57,7 @@ REVOKE ALL ON FUNCTION auth._demand_tenant(uuid) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION auth._role_valid(role text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN coalesce(role COLLATE "C" ~ '^[A-Za-z][A-Za-z0-9_]{0,62}$'
-		AND role NOT IN ('anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner'), false);
+		AND role NOT IN ('anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner', 'auth_hook'), false);
 COMMENT ON FUNCTION auth._role_valid(text) IS 'whether a tenant role can be called so';
 REVOKE ALL ON FUNCTION auth._role_valid(text) FROM PUBLIC;
 

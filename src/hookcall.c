@@ -3,11 +3,17 @@
  *
  * Depends on settings.c and timeout.c.
  *
- * The hook runs as auth_owner with search_path = pg_catalog, pg_temp, whoever asks
- * and whatever he has set, and what it sets itself ends with it.  It must belong to
- * auth_owner or a superuser: anybody else who came to put a function of that name
- * into its schema would run code with rights that are not his, and decide who is
- * let in.  A hook that needs more than auth_owner may is SECURITY DEFINER.
+ * The hook runs as auth_hook with search_path = pg_catalog, pg_temp, whoever asks
+ * and whatever they have set, and what it sets itself ends with it.  auth_hook owns
+ * nothing and may do what was granted to it: the hook reads tables of the application,
+ * and so code of their owners (predicates of indexes, policies) runs as whom the hook
+ * runs.  It is a security-restricted operation, which can neither take another role
+ * nor leave anything behind.  For the same reason a hook that is SECURITY DEFINER
+ * needs a setting.
+ *
+ * The function must belong to auth_owner or a superuser: anybody else who came to put
+ * a function of that name into its schema would decide who is let in.  auth_hook must
+ * not own it either, or code that the hook runs could replace it.
  */
 #include "postgres.h"
 
@@ -34,7 +40,8 @@
 #include "compat.h"
 #include "hookcall.h"
 
-#define HOOK_ROLE "auth_owner"
+#define HOOK_ROLE "auth_hook"
+#define OWNER_ROLE "auth_owner"
 
 /* A cancellation that the hook swallows is sent again; at last the backend ends. */
 #define REPEAT_MS 100
@@ -126,31 +133,48 @@ FindFunction(void)
 	return function;
 }
 
-/* The hook, and the role that it runs as. */
+/* The role that the hook runs as. */
 static Oid
-FindHook(Oid *role)
+FindRole(void)
+{
+	Oid			role = get_role_oid(HOOK_ROLE, true);
+
+	if (!OidIsValid(role))
+		RefuseHook(ERRCODE_UNDEFINED_OBJECT, "There is no role auth_hook.",
+				   "CREATE EXTENSION intrex_auth makes it; so does CREATE ROLE auth_hook NOLOGIN NOINHERIT.");
+	/* with its rights, code of the owners of tables could do anything */
+	if (superuser_arg(role) || is_member_of_role(role, get_role_oid(OWNER_ROLE, false)))
+		RefuseHook(ERRCODE_INSUFFICIENT_PRIVILEGE, "auth_hook is a superuser, or a member of auth_owner.",
+				   "ALTER ROLE auth_hook NOSUPERUSER, and revoke what was granted to it.");
+	return role;
+}
+
+/* The hook, if the role may call it and it is to be trusted. */
+static Oid
+FindHook(Oid role)
 {
 	HeapTuple	tuple = FindFunction();
 	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 	Oid			function = form->oid;
 	Oid			owner = form->proowner;
+	bool		is_definer = form->prosecdef;
 	bool		fits = form->prorettype == JSONBOID && !form->proretset && form->prokind == PROKIND_FUNCTION;
 
 	ReleaseSysCache(tuple);
-	*role = get_role_oid(HOOK_ROLE, true);
 	if (!fits)
 		RefuseHook(ERRCODE_WRONG_OBJECT_TYPE, "It does not return one jsonb.",
 				   "It must be a function (jsonb) RETURNS jsonb.");
-	if (!OidIsValid(*role))
-		RefuseHook(ERRCODE_UNDEFINED_OBJECT, "There is no role auth_owner.",
-				   "CREATE EXTENSION intrex_auth makes it.");
-	if (owner != *role && !superuser_arg(owner))
+	if (owner != get_role_oid(OWNER_ROLE, false) && !superuser_arg(owner))
 		RefuseHook(ERRCODE_INSUFFICIENT_PRIVILEGE, "It belongs neither to auth_owner nor to a superuser.",
 				   "ALTER FUNCTION ... OWNER TO auth_owner, if its code is to be trusted.");
-	if (!DatumGetBool(DirectFunctionCall3(has_function_privilege_id_id, ObjectIdGetDatum(*role),
+	if (is_definer && !setting_claims_hook_definer)
+		RefuseHook(ERRCODE_INSUFFICIENT_PRIVILEGE,
+				   "It is SECURITY DEFINER, so code of the owners of the tables that it reads would run with the rights of its owner.",
+				   "ALTER FUNCTION ... SECURITY INVOKER, and grant to auth_hook what it reads; or turn on intrex_auth.claims_hook_definer.");
+	if (!DatumGetBool(DirectFunctionCall3(has_function_privilege_id_id, ObjectIdGetDatum(role),
 										  ObjectIdGetDatum(function), CStringGetTextDatum("EXECUTE"))))
-		RefuseHook(ERRCODE_INSUFFICIENT_PRIVILEGE, "auth_owner may not execute it.",
-				   "GRANT EXECUTE ON FUNCTION ... TO auth_owner.");
+		RefuseHook(ERRCODE_INSUFFICIENT_PRIVILEGE, "auth_hook may not execute it.",
+				   "GRANT EXECUTE ON FUNCTION ... TO auth_hook.");
 	return function;
 }
 
@@ -243,13 +267,14 @@ HookCall(Jsonb *event)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("claims hook \"%s\" must not issue or verify tokens", setting_claims_hook)));
-	function = FindHook(&role);
+	role = FindRole();
+	function = FindHook(role);
 	GetUserIdAndSecContext(&caller, &security);
 	nest = NewGUCNestLevel();
 	running = true;
 	PG_TRY();
 	{
-		SetUserIdAndSecContext(role, security | SECURITY_LOCAL_USERID_CHANGE);
+		SetUserIdAndSecContext(role, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
 		StartClock();

@@ -82,10 +82,19 @@ bool		setting_session_token = false;
 /*
  * A function (jsonb) RETURNS jsonb, as schema.name, that is asked at each login and
  * refresh (it may add claims, or refuse) and, once per transaction, about each token
- * that verifies (it may refuse).  It runs as auth_owner and decides who is let in:
- * one that fails, hangs or is missing lets nobody in.  Empty: there is none.
+ * that verifies (it may refuse).  It runs as auth_hook and decides who is let in:
+ * one that fails, hangs or is missing lets nobody in.  So does who owns a table that
+ * it reads, by its rows.  Empty: there is none.
  */
 char	   *setting_claims_hook;
+
+/*
+ * Let the hook be SECURITY DEFINER, for what nothing else can read.  Predicates of
+ * indexes and policies of each table that it reads then run with the rights of its
+ * owner, a superuser or auth_owner: whoever owns one of those tables can take over
+ * the database.  Turn it on only where superusers own them all.
+ */
+bool		setting_claims_hook_definer = false;
 
 /*
  * How long the hook may take.  Every transaction with a token waits for it, so

@@ -20,6 +20,7 @@ extern int	setting_max_token_lifetime; /* seconds */
 extern bool setting_session_check;
 extern bool setting_session_token;
 extern char *setting_claims_hook;
+extern bool setting_claims_hook_definer;
 extern int	setting_claims_hook_timeout;	/* milliseconds */
 extern bool setting_allow_drop;
 

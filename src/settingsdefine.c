@@ -206,10 +206,14 @@ SettingsInit(void)
 				  &setting_session_token);
 	DefineCustomStringVariable("intrex_auth.claims_hook",
 							   "Sets the function that is asked about tokens, as schema.function.",
-							   "It may add claims and refuse tokens; it runs as auth_owner. While it fails, nobody is let in.",
+							   "It may add claims and refuse tokens; it runs as auth_hook. While it fails, nobody is let in.",
 							   &setting_claims_hook,
 							   "",	/* boot value */
 							   PGC_SUSET, 0, NULL, NoteStringChange, NULL);
+	DefineBoolean("intrex_auth.claims_hook_definer",
+				  "Lets the claims hook be SECURITY DEFINER.",
+				  "Owners of the tables that it reads can then run code with the rights of its owner.",
+				  &setting_claims_hook_definer);
 	DefineInteger("intrex_auth.claims_hook_timeout",
 				  "Sets how long the claims hook may take.",
 				  "From 1 millisecond to a minute.",

@@ -41,6 +41,9 @@ CheckDefaultIssuer(const VerifiedToken *token)
 	return STATUS_OK;
 }
 
+/* Roles of ours that code runs as: no token may name them, whatever the setting says. */
+static const char *const inner_roles[] = {"auth_owner", "auth_hook"};
+
 /* Is role one element of the comma-separated setting? */
 bool
 TokenRoleAllowed(const char *role, size_t length)
@@ -49,6 +52,11 @@ TokenRoleAllowed(const char *role, size_t length)
 
 	if (length == 0)
 		return false;
+	for (size_t i = 0; i < lengthof(inner_roles); i++)
+	{
+		if (length == strlen(inner_roles[i]) && memcmp(inner_roles[i], role, length) == 0)
+			return false;
+	}
 	while (element != NULL && *element != '\0')
 	{
 		size_t		n;

@@ -14,18 +14,18 @@ SET intrex_auth.password_cost = 4;
 SET intrex_auth.login_limit_pair = 1000000;
 SET intrex_auth.login_limit_identifier = 1000000;
 
-SELECT plan(203);
+SELECT plan(219);
 
 -- The hook: what it answers is in a row, what it was asked in another; it counts by a
 -- sequence, which no rollback takes back.
 CREATE SCHEMA hook_test;
-GRANT USAGE ON SCHEMA hook_test TO auth_owner;
+GRANT USAGE ON SCHEMA hook_test TO auth_hook;
 CREATE SEQUENCE hook_test.calls;
 CREATE TABLE hook_test.answer (issue jsonb, verify jsonb);
 CREATE TABLE hook_test.asked (event jsonb, who name, path text);
 INSERT INTO hook_test.answer VALUES ('{"claims": {}}', '{"decision": "continue"}');
-GRANT ALL ON ALL TABLES IN SCHEMA hook_test TO auth_owner;
-GRANT ALL ON SEQUENCE hook_test.calls TO auth_owner;
+GRANT ALL ON ALL TABLES IN SCHEMA hook_test TO auth_hook;
+GRANT ALL ON SEQUENCE hook_test.calls TO auth_hook;
 CREATE FUNCTION hook_test.hook(event jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM nextval('hook_test.calls');
@@ -33,7 +33,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION hook_test.hook(jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION hook_test.hook(jsonb) TO auth_owner;
+GRANT EXECUTE ON FUNCTION hook_test.hook(jsonb) TO auth_hook;
 -- Another body for it.
 CREATE FUNCTION body(text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -74,7 +74,7 @@ SELECT login() AS grant \gset
 SELECT is(c ->> 'plan' || ' ' || (c -> 'n')::text, 'gold {"a": [1, "x"]}', 'what it adds is in the token') FROM auth.jwt_verify(:'grant'::jsonb ->> 'access_token') AS c;
 SELECT is(auth.jwt_verify(:'grant'::jsonb ->> 'access_token') - 'plan' - 'n', event -> 'claims', 'with all that was there') FROM hook_test.asked WHERE event ->> 'event' = 'issue';
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(event) AS k), '{authentication_method,claims,event,user_id}', 'what it is asked') FROM hook_test.asked WHERE event ->> 'event' = 'issue';
-SELECT is(ROW(event ->> 'user_id' = :'hook_user', event ->> 'authentication_method', who, path)::text, '(t,password,auth_owner,"pg_catalog, pg_temp")', 'for whom, and as whom') FROM hook_test.asked WHERE event ->> 'event' = 'issue';
+SELECT is(ROW(event ->> 'user_id' = :'hook_user', event ->> 'authentication_method', who, path)::text, '(t,password,auth_hook,"pg_catalog, pg_temp")', 'for whom, and as whom') FROM hook_test.asked WHERE event ->> 'event' = 'issue';
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(event) AS k)::text || (event -> 'claims' ->> 'plan'), '{claims,event,user_id}gold', 'and at verification') FROM hook_test.asked WHERE event ->> 'event' = 'verify' LIMIT 1;
 BEGIN;
 SELECT is(try('SELECT auth.authenticate($1) ->> ''plan'' || (auth.jwt() ->> ''plan'')', :'grant'::jsonb ->> 'access_token'), 'goldgold', 'authenticate and jwt have it too');
@@ -264,8 +264,13 @@ SELECT is(with_body(b, :'token'), expected, left(b, 70)) FROM (VALUES
 	('BEGIN COMMIT; RETURN NULL; END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 2D000.'),
 -- it may not ask about what it decides, nor bring itself up again
 	('BEGIN PERFORM auth.jwt_verify((SELECT t FROM hook_test.token AS t)); RETURN NULL; END', '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 42P01.')) AS c (b, expected);
+-- which it could not call, if a superuser had not let it
+SELECT is(with_body('BEGIN PERFORM auth.uid(); RETURN ''{"decision": "continue"}''; END', :'token'),
+	'38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 42501.', 'auth_hook may not use the schema auth');
+GRANT USAGE ON SCHEMA auth, auth_api TO auth_hook;
+GRANT EXECUTE ON FUNCTION auth.jwt_verify(text), auth.authenticate(text), auth.uid(), auth_api.login(text, text, uuid) TO auth_hook;
 CREATE TABLE hook_test.token AS SELECT :'token'::text AS token;
-GRANT SELECT ON hook_test.token TO auth_owner;
+GRANT SELECT ON hook_test.token TO auth_hook;
 SELECT is(with_body(format('BEGIN %s; RETURN ''{"decision": "continue"}''; END', statement), :'token'), '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 55000.', statement) FROM unnest(ARRAY[
 	'PERFORM auth.jwt_verify(t.token) FROM hook_test.token AS t', 'PERFORM auth.authenticate(t.token) FROM hook_test.token AS t', 'PERFORM set_config(''intrex_auth.token'', t.token, true), auth.uid() FROM hook_test.token AS t', 'PERFORM auth_api.login(''hook@context.example'', ''correct horse battery'')']) AS statement;
 BEGIN;
@@ -303,7 +308,7 @@ RESET intrex_auth.claims_hook_timeout;
 -- which function it is
 CREATE ROLE intrex_auth_test_intruder;
 CREATE SCHEMA hook_intruder AUTHORIZATION intrex_auth_test_intruder;
-GRANT USAGE ON SCHEMA hook_intruder TO auth_owner;
+GRANT USAGE ON SCHEMA hook_intruder TO auth_hook;
 CREATE FUNCTION named(hook text, token text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM set_config('intrex_auth.claims_hook', hook, true);
@@ -329,7 +334,7 @@ SELECT is(named(hook, :'token'), expected, hook) FROM (VALUES
 	('hook_test.nothing', '42883 claims hook "hook_test.nothing" cannot be called: There is no such function with one argument of type jsonb.'), ('nowhere.hook', '42883 claims hook "nowhere.hook" cannot be called: There is no such function with one argument of type jsonb.'), ('hook_test.takes_json', '42883 claims hook "hook_test.takes_json" cannot be called: There is no such function with one argument of type jsonb.'), ('hook_test.takes_any', '42883 claims hook "hook_test.takes_any" cannot be called: There is no such function with one argument of type jsonb.'),
 	('hook', '42602 claims hook "hook" cannot be called: It is not the name of a function with its schema.'), ('a.b.c', '42602 claims hook "a.b.c" cannot be called: It is not the name of a function with its schema.'), ('hook_test.hook(jsonb)', '42883 claims hook "hook_test.hook(jsonb)" cannot be called: There is no such function with one argument of type jsonb.'), ('hook_test.', '42602 claims hook "hook_test." cannot be called: It is not the name of a function with its schema.'), (' ', '42602 claims hook " " cannot be called: It is not the name of a function with its schema.'),
 	('hook_test.returns_text', '42809 claims hook "hook_test.returns_text" cannot be called: It does not return one jsonb.'), ('hook_test.returns_set', '42809 claims hook "hook_test.returns_set" cannot be called: It does not return one jsonb.'), ('hook_test.procedure', '42809 claims hook "hook_test.procedure" cannot be called: It does not return one jsonb.'),
-	('hook_test.closed', '42501 claims hook "hook_test.closed" cannot be called: auth_owner may not execute it.'), ('hook_intruder.hook', '42501 claims hook "hook_intruder.hook" cannot be called: It belongs neither to auth_owner nor to a superuser.'), ('hook_intruder.definer', '42501 claims hook "hook_intruder.definer" cannot be called: It belongs neither to auth_owner nor to a superuser.')) AS c (hook, expected);
+	('hook_test.closed', '42501 claims hook "hook_test.closed" cannot be called: auth_hook may not execute it.'), ('hook_intruder.hook', '42501 claims hook "hook_intruder.hook" cannot be called: It belongs neither to auth_owner nor to a superuser.'), ('hook_intruder.definer', '42501 claims hook "hook_intruder.definer" cannot be called: It belongs neither to auth_owner nor to a superuser.')) AS c (hook, expected);
 -- put in the place of one that was good, by the owner of its schema
 CREATE FUNCTION hook_intruder.trusted(jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"decision": "reject"}'::jsonb $$;
 SET intrex_auth.claims_hook = 'hook_intruder.trusted';
@@ -340,6 +345,97 @@ CREATE FUNCTION hook_intruder.trusted(jsonb) RETURNS jsonb LANGUAGE sql AS $$ SE
 RESET ROLE;
 SELECT is(attempt(:'token', 'SELECT auth.jwt_verify($1)'), '42501', 'who drops it and makes his own lets nobody in');
 SET intrex_auth.claims_hook = 'hook_test.hook';
+
+REVOKE EXECUTE ON FUNCTION auth.jwt_verify(text), auth.authenticate(text), auth.uid(), auth_api.login(text, text, uuid) FROM auth_hook;
+REVOKE USAGE ON SCHEMA auth, auth_api FROM auth_hook;
+
+-- code of the owner of a table that the hook reads: predicates, policies, constraints
+CREATE ROLE intrex_auth_test_planner;
+CREATE SCHEMA hook_planner AUTHORIZATION intrex_auth_test_planner;
+GRANT USAGE ON SCHEMA hook_planner TO auth_hook;
+CREATE SEQUENCE hook_test.ran_as_hook;
+CREATE SEQUENCE hook_test.ran_as_another;
+GRANT USAGE ON SCHEMA hook_test TO PUBLIC;
+GRANT USAGE ON SEQUENCE hook_test.ran_as_hook, hook_test.ran_as_another TO PUBLIC;
+SET ROLE intrex_auth_test_planner;
+CREATE FUNCTION hook_planner.strike() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	way text;
+BEGIN
+	-- while the tables are made, the session is a superuser's, who could be become again
+	IF current_setting('planner.armed', true) IS DISTINCT FROM 'on' THEN
+		RETURN true;
+	END IF;
+	FOREACH way IN ARRAY ARRAY['SELECT', 'RESET ROLE', 'SET ROLE auth_owner', 'RESET SESSION AUTHORIZATION',
+		'UPDATE auth.users SET is_super_admin = true', 'SELECT password_hash FROM auth.users',
+		'SELECT auth.user_create(''planner@context.example'', ''correct horse battery'')',
+		'CREATE TEMP TABLE plans (user_id uuid)', 'PREPARE planted AS SELECT 1']
+	LOOP
+		BEGIN
+			EXECUTE way;
+			IF current_user = 'auth_hook' AND way = 'SELECT' THEN
+				PERFORM nextval('hook_test.ran_as_hook');
+			ELSE
+				PERFORM nextval('hook_test.ran_as_another');
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			NULL;
+		END;
+	END LOOP;
+	RETURN true;
+END
+$$;
+CREATE FUNCTION hook_planner.strike(integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql
+	AS 'BEGIN RETURN hook_planner.strike(); END';
+CREATE TABLE hook_planner.plans (user_id uuid, plan text);
+GRANT SELECT ON hook_planner.plans TO auth_hook;
+CREATE INDEX ON hook_planner.plans (plan) WHERE hook_planner.strike(1);
+ALTER TABLE hook_planner.plans ADD CHECK (hook_planner.strike(2)), ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_of_them ON hook_planner.plans USING (hook_planner.strike());
+INSERT INTO hook_planner.plans VALUES (gen_random_uuid(), 'gold');
+RESET ROLE;
+SET planner.armed = 'on';
+SELECT body($$BEGIN PERFORM FROM hook_planner.plans AS p WHERE p.plan = 'gold';
+	IF NOT FOUND THEN RETURN '{"decision": "reject", "message": "no plan"}'; END IF;
+	RETURN CASE event ->> 'event' WHEN 'issue' THEN '{"claims": {}}' ELSE '{"decision": "continue"}' END; END$$) \g /dev/null
+SELECT is(attempt(:'token', 'SELECT auth.jwt_verify($1)'), 'accepted', 'the hook reads a table of another');
+SELECT is(login() ? 'access_token', true, 'at issue, too');
+SELECT is((SELECT is_called FROM hook_test.ran_as_hook), true, 'code of the owner of the table runs as auth_hook');
+SELECT is((SELECT is_called FROM hook_test.ran_as_another), false, 'as nobody else, and gets no further');
+SELECT is((SELECT count(*) FROM auth.users WHERE is_super_admin AND email = 'hook@context.example'), 0::bigint,
+	'and nobody became a platform administrator');
+
+RESET planner.armed;
+
+-- SECURITY DEFINER, and who may own it
+CREATE FUNCTION hook_test.definer(event jsonb) RETURNS jsonb LANGUAGE sql SECURITY DEFINER
+	AS $$ SELECT CASE current_user WHEN session_user THEN '{"decision": "continue"}' ELSE '{"decision": "reject"}' END::jsonb $$;
+CREATE FUNCTION hook_test.definer_of_ours(event jsonb) RETURNS jsonb LANGUAGE sql SECURITY DEFINER
+	AS $$ SELECT '{"decision": "continue"}'::jsonb $$;
+ALTER FUNCTION hook_test.definer_of_ours(jsonb) OWNER TO auth_owner;
+CREATE FUNCTION hook_test.its_own(event jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"decision": "continue"}'::jsonb $$;
+ALTER FUNCTION hook_test.its_own(jsonb) OWNER TO auth_hook;
+SELECT matches(named(hook, :'token'), expected, hook) FROM (VALUES
+	('hook_test.definer', '^42501 .*cannot be called: It is SECURITY DEFINER'),
+	('hook_test.definer_of_ours', '^42501 .*cannot be called: It is SECURITY DEFINER'),
+	('hook_test.its_own', '^42501 .*cannot be called: It belongs neither to auth_owner nor to a superuser')) AS v (hook, expected);
+SET ROLE authenticated;
+SELECT matches(try('SELECT set_config(''intrex_auth.claims_hook_definer'', ''on'', false)'), '^42501', 'whether it may be is a superuser''s to say');
+RESET ROLE;
+SET intrex_auth.claims_hook_definer = on;
+SELECT is(named('hook_test.definer', :'token'), 'true', 'a superuser may let it be SECURITY DEFINER');
+SELECT matches(named('hook_intruder.definer', :'token'), '^42501', 'but not one of somebody else');
+RESET intrex_auth.claims_hook_definer;
+-- rights that auth_hook must not have
+GRANT auth_owner TO auth_hook;
+SELECT matches(attempt(:'token', 'SELECT auth.jwt_verify($1)'), '^42501', 'an auth_hook with the rights of auth_owner is not run');
+REVOKE auth_owner FROM auth_hook;
+-- no token names the roles that code of ours runs as
+SET intrex_auth.api_roles = 'anon,authenticated,auth_platform,auth_hook,auth_owner';
+SELECT is(attempt(auth.jwt_sign(auth.jwt_verify(:'token') - 'iat' - 'exp' - 'jti' || jsonb_build_object('role', r))), '28000 wrong_role', 'a token for ' || r)
+	FROM unnest(ARRAY['auth_hook', 'auth_owner']) AS r;
+RESET intrex_auth.api_roles;
+SELECT is(auth._role_valid('auth_hook'), false, 'and no role of a tenant is called so');
 
 -- the caller's search_path, temporary objects and settings
 CREATE FUNCTION hook_intruder.jsonb_build_object(VARIADIC "any") RETURNS jsonb LANGUAGE internal AS 'jsonb_build_object';
@@ -364,6 +460,6 @@ SELECT is(attempt(:'token'), 'accepted', 'without a hook all is as before');
 COMMIT;
 SELECT * FROM finish();
 DELETE FROM auth.users WHERE email = 'hook@context.example';
-DROP SCHEMA hook_test, hook_intruder CASCADE;
-DROP ROLE intrex_auth_test_intruder;
+DROP SCHEMA hook_test, hook_intruder, hook_planner CASCADE;
+DROP ROLE intrex_auth_test_intruder, intrex_auth_test_planner;
 \i :include_end

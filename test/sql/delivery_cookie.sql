@@ -95,7 +95,7 @@ UPDATE auth.users SET banned_until = 'infinity' WHERE id = pg_temp.u('cat');
 SELECT is(pg_temp.both('refresh()'), '403 user_banned, no cookie', 'banned: he may come back');
 UPDATE auth.users SET banned_until = NULL WHERE id = pg_temp.u('cat');
 CREATE FUNCTION public.refuse(event jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"error": {"http_code": 418, "message": "not now"}}'::jsonb $$;
-GRANT EXECUTE ON FUNCTION public.refuse(jsonb) TO auth_owner;
+GRANT EXECUTE ON FUNCTION public.refuse(jsonb) TO auth_hook;
 SET LOCAL intrex_auth.claims_hook = 'public.refuse';
 SELECT is(pg_temp.both('refresh()'), '418 claims_hook_refused, no cookie', 'the claims hook');
 SELECT is(pg_temp.both(:'login_ann'), '418 claims_hook_refused, no cookie', 'at login');

@@ -43,7 +43,71 @@ superuser('ALTER ROLE auth_owner NOSUPERUSER LOGIN');
 refused('CREATE EXTENSION intrex_auth', qr/can log in/, 'an auth_owner that logs in: refused');
 superuser('ALTER ROLE auth_owner NOLOGIN; CREATE ROLE authenticated BYPASSRLS');
 refused('CREATE EXTENSION intrex_auth', qr/role "authenticated" exists and has powers/, 'an authenticated that bypasses RLS: refused');
-superuser('ALTER ROLE authenticated NOBYPASSRLS');
+superuser('ALTER ROLE authenticated NOBYPASSRLS REPLICATION');
+refused('CREATE EXTENSION intrex_auth', qr/role "authenticated" exists and has powers/, 'one that decodes the log: refused');
+superuser('ALTER ROLE authenticated NOREPLICATION');
+superuser('CREATE ROLE auth_hook LOGIN');
+refused('CREATE EXTENSION intrex_auth', qr/role "auth_hook" exists and can log in/, 'an auth_hook that logs in: refused');
+superuser('ALTER ROLE auth_hook NOLOGIN; CREATE TABLE public.hooked (); ALTER TABLE public.hooked OWNER TO auth_hook');
+refused('CREATE EXTENSION intrex_auth', qr/role "auth_hook" exists and owns objects/, 'one that owns a table: refused');
+superuser('DROP TABLE public.hooked');
+
+# the rights of others, directly and by way of another role; the statement of the hint is enough
+superuser(q(
+	CREATE ROLE root2 SUPERUSER NOLOGIN; CREATE ROLE bypasser BYPASSRLS; CREATE ROLE maker CREATEROLE; CREATE ROLE copier REPLICATION;
+	CREATE ROLE halfway; CREATE ROLE halfway2; GRANT halfway2 TO halfway));
+for my $case (
+	[ 'auth_owner',    'root2' ],                    [ 'auth_owner', 'bypasser' ],
+	[ 'auth_owner',    'maker' ],                    [ 'auth_owner', 'copier' ],
+	[ 'auth_owner',    'pg_read_server_files' ],     [ 'auth_owner', 'pg_write_server_files' ],
+	[ 'auth_owner',    'pg_execute_server_program' ], [ 'auth_hook', 'root2' ],
+	[ 'authenticated', 'pg_execute_server_program' ], [ 'auth_hook', 'auth_owner' ],
+	[ 'authenticated', 'auth_owner' ],               [ 'auth_hook', 'pg_read_all_data' ],
+	[ 'authenticated', 'auth_hook' ])
+{
+	my ($role, $power) = @$case;
+	for my $way ([$power], [ 'halfway', $power ])
+	{
+		my $direct = $way->[0];
+		superuser("GRANT $power TO halfway2") if @$way > 1;
+		superuser("GRANT $direct TO $role");
+		my ($code, $out, $err) = $node->psql('victim', 'CREATE EXTENSION intrex_auth');
+		like($err, qr/role "$role" exists and has the rights of "$power"/, "$role with the rights of $power by $direct: refused");
+		my ($remedy) = $err =~ /HINT:\s+(REVOKE .*)/;
+		like($remedy, qr/^REVOKE $direct FROM $role/, 'with the statement that helps');
+		superuser($remedy);
+		superuser("REVOKE $power FROM halfway2") if @$way > 1;
+	}
+}
+
+# whoever has their rights, and whose rights they have, is named
+superuser('CREATE ROLE auth_admin LOGIN; CREATE ROLE reader; CREATE ROLE app LOGIN; CREATE ROLE anon; CREATE ROLE auth_platform');
+superuser('GRANT auth_owner TO mallory; GRANT mallory TO reader; GRANT auth_admin TO reader; GRANT anon, authenticated, auth_platform TO app; GRANT halfway TO anon');
+superuser('GRANT auth_hook TO reader; GRANT auth_owner TO root2');
+my ($adopt_code, $adopt_out, $adopted) = $node->psql('victim', 'BEGIN; CREATE EXTENSION intrex_auth; ROLLBACK');
+like($adopted, $_->[0], $_->[1]) for (
+	[ qr/role "auth_owner" exists, and "mallory" has its rights.*?HINT:  Unless it is meant to: REVOKE auth_owner FROM mallory/s, 'a member of auth_owner' ],
+	[ qr/role "auth_owner" exists, and "reader" has its rights.*?HINT:  Unless it is meant to: REVOKE auth_owner FROM mallory/s, 'a member of the member' ],
+	[ qr/role "auth_admin" exists, and "reader" has its rights/, 'a member of auth_admin' ],
+	[ qr/role "auth_admin" exists and can log in/, 'an auth_admin that logs in' ],
+	[ qr/role "auth_hook" exists, and "reader" has its rights/, 'a member of auth_hook' ],
+	[ qr/role "anon" exists and is a member of "halfway"/, 'what anon is a member of' ]);
+unlike($adopted, qr/"app"|"root2"|ERROR/, 'not the login role of an application, nor a superuser');
+superuser('REVOKE auth_owner FROM mallory, root2; REVOKE auth_admin, auth_hook FROM reader; REVOKE halfway FROM anon; ALTER ROLE auth_admin NOLOGIN');
+# on 16 and later a maker of roles has ADMIN OPTION alone: the right to take the rest
+if (superuser(q(SELECT current_setting('server_version_num'))) >= 160000)
+{
+	superuser('GRANT auth_owner TO reader WITH ADMIN FALSE, INHERIT FALSE, SET FALSE');
+	($adopt_code, $adopt_out, $adopted) = $node->psql('victim', 'BEGIN; CREATE EXTENSION intrex_auth; ROLLBACK');
+	unlike($adopted, qr/"reader"/, 'a membership that gives nothing');
+	superuser('GRANT auth_owner TO reader WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');
+	($adopt_code, $adopt_out, $adopted) = $node->psql('victim', 'BEGIN; CREATE EXTENSION intrex_auth; ROLLBACK');
+	like($adopted, qr/role "auth_owner" exists, and "reader" has its rights/, 'one with ADMIN OPTION');
+	superuser('REVOKE auth_owner FROM reader');
+}
+# as the extension makes them, beside a login role, they give no warning in a second database
+($adopt_code, $adopt_out, $adopted) = $node->psql('victim', 'BEGIN; CREATE EXTENSION intrex_auth; ROLLBACK');
+is($adopted, '', 'roles without such members: not a word');
 
 # shadows of what the script and our functions call, in a schema that is first in everybody's path
 my $shadows = q(

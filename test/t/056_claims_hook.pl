@@ -72,5 +72,34 @@ $node->wait_for_catchup($standby);
 like(refused($standby), qr/not here \(claims_hook_refused\)/, 'and refuses');
 
 $standby->stop;
+
+# the recipe of the page, run as it is written, by the superuser whom it names
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET intrex_auth.claims_hook; ALTER SYSTEM RESET intrex_auth.claims_hook_timeout');
+$node->reload;
+my $page = slurp("$FindBin::RealBin/../../doc/jwt.md");
+my ($recipe) = $page =~ /^## Claims hook\n.*?^```sql\n(.*?)^```$/ms;
+like($recipe, qr/ALTER DATABASE mydb SET/, 'the page has a recipe');
+$node->safe_psql('postgres', 'CREATE DATABASE mydb');
+$node->safe_psql('mydb', 'CREATE EXTENSION intrex_auth');
+$node->safe_psql('mydb', $recipe);
+my $user = $node->safe_psql('mydb', q(SELECT auth.user_create('plan@example.com', 'staple gun at dawn')));
+$node->safe_psql('mydb', "INSERT INTO claims.plans VALUES ('$user', 'gold')");
+my $signin = q(SELECT auth_api.login('plan@example.com', 'staple gun at dawn') ->> 'access_token');
+my $plan_token = $node->safe_psql('mydb', $signin);
+is($node->safe_psql('mydb', "SELECT auth.authenticate('$plan_token') ->> 'plan'"), 'gold', 'by the recipe a token has the plan');
+$node->safe_psql('mydb', "INSERT INTO claims.suspended VALUES ('$user')");
+my ($code, $out);
+($code, $out, $err) = $node->psql('mydb', "SELECT auth.authenticate('$plan_token')");
+like($err, qr/Suspended \(claims_hook_refused\)/, 'and a suspended user is refused');
+# a table under auth.protect, by the policy that the page names
+my ($policy) = $page =~ /`(CREATE POLICY claims_hook [^`]*)`/;
+$node->safe_psql('mydb', qq(CREATE SCHEMA app; CREATE TABLE app.members (user_id uuid, tenant_id uuid);
+	SELECT auth.protect('app.members', tenant_fk => false);
+	INSERT INTO app.members VALUES ('$user', gen_random_uuid());
+	GRANT USAGE ON SCHEMA app TO auth_hook; GRANT SELECT ON app.members TO auth_hook));
+is($node->safe_psql('mydb', 'SET ROLE auth_hook; SELECT count(*) FROM app.members'), '0', 'a protected table shows auth_hook nothing');
+$node->safe_psql('mydb', $policy);
+is($node->safe_psql('mydb', 'SET ROLE auth_hook; SELECT count(*) FROM app.members'), '1', 'until it has the policy of the page');
+
 $node->stop;
 done_testing();
