@@ -312,9 +312,10 @@ Refuse(const Facts *facts, bool began, const HookRefusal *refusal)
 {
 	Oid			types[] = {UUIDOID, UUIDOID, UUIDOID, BOOLOID, INT4OID, TEXTOID};
 	NullableDatum values[] = {
-		{UUIDPGetDatum(&facts->who->user)}, {UUIDPGetDatum(facts->session)},
+		{UUIDPGetDatum(&facts->who->user), false}, {UUIDPGetDatum(facts->session), false},
 		{UUIDPGetDatum(&facts->who->tenant), !facts->who->has_tenant},
-		{BoolGetDatum(began)}, {Int32GetDatum(refusal->status)}, {CStringGetTextDatum(refusal->message)}
+		{BoolGetDatum(began), false}, {Int32GetDatum(refusal->status), false},
+		{CStringGetTextDatum(refusal->message), false}
 	};
 	bool		isnull;
 	Datum		answer = CallAuth("_grant_refused", lengthof(types), types, values, &isnull);
@@ -397,7 +398,7 @@ static void
 EndFormerSessions(const pg_uuid_t *user, const pg_uuid_t *session)
 {
 	Oid			types[] = {UUIDOID, UUIDOID};
-	NullableDatum values[] = {{UUIDPGetDatum(user)}, {UUIDPGetDatum(session)}};
+	NullableDatum values[] = {{UUIDPGetDatum(user), false}, {UUIDPGetDatum(session), false}};
 	bool		isnull;
 
 	(void) CallAuth("_single_session", lengthof(types), types, values, &isnull);
