@@ -10,6 +10,7 @@
 
 #include "announce.h"
 #include "dropguard.h"
+#include "errorguard.h"
 #include "identity.h"
 #include "logguard.h"
 #include "settings.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	AnnounceInit();
 	IdentityInit();
 	LogGuardInit();
+	ErrorGuardInit();
 	DropGuardInit();
 	WritesInit();
 	OthersInit();

@@ -17,7 +17,8 @@
  * statement before the library is loaded, unless it is preloaded.
  *
  * The hook allocates nothing and raises nothing: it overwrites in place.
- * Messages and SQLSTATEs of errors stay as they are.
+ * Messages and SQLSTATEs of errors stay as they are.  What errors show of our own
+ * statements is taken out before, by errorguard.c.
  */
 #include "postgres.h"
 
@@ -27,6 +28,7 @@
 #include "utils/elog.h"
 #include "utils/timestamp.h"
 
+#include "errorguard.h"
 #include "logguard.h"
 
 #define HIDDEN_NOTE "(hidden by intrex_auth)"
@@ -315,6 +317,9 @@ GuardLine(ErrorData *edata)
 	/* a deadlock report shows the statements of the others */
 	if (edata->detail_log != NULL && NamesSecret(edata->detail_log))
 		Hide(edata->detail_log);
+
+	if (edata->elevel >= FATAL)
+		ErrorGuardFatal(edata);
 
 	if (previous_hook != NULL)
 		previous_hook(edata);
