@@ -19,12 +19,13 @@ SELECT plan(35);
 CREATE FUNCTION pg_temp.value(type regtype) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE
 		WHEN type = 'uuid'::regtype THEN 'gen_random_uuid()'
-		WHEN type IN ('bigint'::regtype, 'integer'::regtype) THEN '1'
-		WHEN type = 'boolean'::regtype THEN 'true'
-		WHEN type IN ('timestamptz'::regtype, 'date'::regtype) THEN quote_literal('2026-01-01')
-		WHEN type::text LIKE '%[]' THEN quote_literal('{}')
+		WHEN t.typcategory = 'N' THEN '1'
+		WHEN t.typcategory = 'B' THEN 'true'
+		WHEN t.typcategory = 'D' THEN quote_literal('2026-01-01')
+		WHEN t.typcategory = 'A' THEN quote_literal('{}')
 		ELSE quote_literal('key')
 	END
+	FROM pg_type AS t WHERE t.oid = type
 $$;
 CREATE FUNCTION pg_temp.row_of(target regclass) RETURNS text LANGUAGE sql AS $$
 	SELECT format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)', target, string_agg(quote_ident(a.attname), ', '),
