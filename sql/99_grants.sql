@@ -2,8 +2,9 @@
 --
 -- Schemas, tables and functions belong to auth_owner, so that no endpoint runs
 -- as the installing superuser.  The functions of the key file stay the
--- superuser's, and so does what an event trigger runs as whoever changes the
--- schema.  EXECUTE is nobody's unless it was granted above.
+-- superuser's, and so do what an event trigger runs as whoever changes the schema,
+-- and auth.triggers_reset(), which a superuser calls, with what it calls.
+-- EXECUTE is nobody's unless it was granted above.
 
 DO $$
 DECLARE
@@ -12,7 +13,8 @@ DECLARE
 		'auth.key_create', 'auth.key_rotate', 'auth.key_import', 'auth.key_export', 'auth._key_file_ensure',
 		'auth.key_standby', 'auth.key_promote', 'auth.key_retire', 'auth.key_delete', 'auth.key_uses',
 		'auth._key_retire', 'auth._key_delete', 'auth._key_lock', 'auth._key_demand_unneeded',
-		'auth._watch_drops', 'auth.issuer_adopt'];
+		'auth._watch_drops', 'auth.issuer_adopt', 'auth.triggers_reset', 'auth._triggers',
+		'auth._foreign_keys'];
 BEGIN
 	FOR member IN
 		SELECT c.oid::pg_catalog.regclass AS name, c.relkind

@@ -80,10 +80,11 @@ $$, 'PUBLIC executes nothing');
 
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
-	WHERE p.proname LIKE '\_%' AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner)
+	WHERE p.proname LIKE '\_%' AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a
+			WHERE a.grantee NOT IN (p.proowner, 'auth_owner'::regrole))
 		-- protect runs as the owner of the table, so its parts, which only read the catalog, must be callable
 		AND NOT (p.proname ~ '^_(un)?protect_' AND NOT p.prosecdef)
-$$, 'functions that begin with an underscore are granted to nobody');
+$$, 'functions that begin with an underscore are granted to nobody but auth_owner');
 
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
