@@ -54,6 +54,7 @@ sub fill
 		INSERT INTO auth.assignments (tenant_id, user_id, subject_id) VALUES ('$tenant', :'bo', gen_random_uuid());
 		INSERT INTO auth.password_history (user_id, password_hash) VALUES (:'bo', '\$2b\$04\$');
 		SELECT auth.one_time_consume(auth.one_time_issue('verify', :'bo'), 'verify');
+		INSERT INTO auth.issuers (number, id, system_identifier, database) VALUES (1, gen_random_uuid(), 0, 0);
 		INSERT INTO auth.cleanup_passes (source) VALUES ('test');
 		INSERT INTO auth.last_sign_ins (user_id, at) VALUES (:'bo', now());
 		INSERT INTO auth.login_failures (identifier_key, failures, since) VALUES (1, 1, now());
