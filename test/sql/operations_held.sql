@@ -80,8 +80,8 @@ SELECT is((:'answer'::jsonb ->> 'revoked_tokens')::integer, 9, 'nine one-time to
 SELECT is((:'answer'::jsonb ->> 'invitations')::integer, 9, 'nine invitations go');
 SELECT is(pg_temp.told(:'answer'), 'auth.invitations 23503 held_app.letters letters_key 1;'
 	' auth.refresh_tokens 23503 held_app.tokens tokens_key 2; auth.revoked_tokens 23503 held_app.used used_key 1;'
-	' auth.sessions 23503 held_app.items items_key 1; auth.sessions 23503 held_app.orders orders_key 2;'
-	' auth.sessions 23503 held_app.strict strict_key 1; auth.sessions P0001 1', 'all is told, with what holds it');
+	' auth.sessions 23503 held_app.items items_key 1; auth.sessions P0001 held_app.kept keep 1;'
+	' auth.sessions 23503 held_app.orders orders_key 2; auth.sessions 23503 held_app.strict strict_key 1', 'all is told, with what holds it');
 
 -- What is held is not tried by each call, and does not keep others waiting.
 INSERT INTO auth.sessions (id, user_id, created_at, revoked_at)
