@@ -2,8 +2,8 @@
  * src/errorguard.c: keeps our statements and functions out of the errors that leave them.
  *
  * Depends on fmgr's hook, which sees every call of a function that is SECURITY
- * DEFINER or has settings of its own: all of ours that run statements, and the
- * triggers that an application may have on our tables.
+ * DEFINER or has settings of its own, as all of ours that run statements, and, by
+ * others.c, of the functions of others that run because of those statements.
  *
  * An error carries the lines of everything that was running: our INSERT, our
  * functions, where in them; in DETAIL it may carry a row of ours, in QUERY a
