@@ -169,33 +169,36 @@ FindPlace(const Noted **found)
 }
 
 /*
- * Write the issuer of this place; PLACE_UNKNOWN when it has none.  What is
- * remembered is what a look found that read nothing of this transaction; that a
- * database has none is looked at each time.
+ * Find the issuer of this place; PLACE_UNKNOWN when it has none.  What is remembered
+ * is what a look found that read nothing of this transaction; that a database has
+ * none is looked at each time.
  */
 static Place
-Look(char out[ISSUER_SIZE])
+Look(const char **issuer)
 {
 	/* before the look, so that what is changed during it is not kept as if it were new */
 	uint64		generation = AnnounceGeneration(CHANGE_OF_ISSUER);
+	static char uncommitted[ISSUER_SIZE];
 	const Noted *row;
 	Place		place;
 
+	*issuer = remembered.text;
 	if (likely(remembered.generation == generation))
-	{
-		strlcpy(out, remembered.text, ISSUER_SIZE);
 		return remembered.place;
-	}
+	*issuer = NULL;
 	place = FindPlace(&row);
 	if (place == PLACE_UNKNOWN)
 		return place;
-	WriteIssuer(&row->id, out);
-	if (row->is_committed)
+	if (!row->is_committed)
 	{
-		remembered.generation = generation;
-		remembered.place = place;
-		strlcpy(remembered.text, out, ISSUER_SIZE);
+		WriteIssuer(&row->id, uncommitted);
+		*issuer = uncommitted;
+		return place;
 	}
+	WriteIssuer(&row->id, remembered.text);
+	remembered.place = place;
+	remembered.generation = generation;
+	*issuer = remembered.text;
 	return place;
 }
 
@@ -230,26 +233,27 @@ NotePlace(Place place)
 const char *
 IssuerAccepted(void)
 {
-	static char text[ISSUER_SIZE];
+	const char *issuer;
 
 	if (setting_issuer[0] != '\0')
 		return setting_issuer;
-	return Look(text) != PLACE_UNKNOWN ? text : NULL;
+	(void) Look(&issuer);
+	return issuer;
 }
 
 /* The iss to sign with; noted if need be. */
 const char *
 IssuerForSigning(void)
 {
-	static char text[ISSUER_SIZE];
+	const char *issuer;
 	Place		place;
 	bool		can_write = !XactReadOnly && !IsInParallelMode();
 
 	if (setting_issuer[0] != '\0')
 		return setting_issuer;
-	place = Look(text);
+	place = Look(&issuer);
 	if (likely(place == PLACE_NOTED) || (place == PLACE_MOVED && !can_write))
-		return text;
+		return issuer;
 	if (!can_write)
 		ereport(ERROR,
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
@@ -259,12 +263,12 @@ IssuerForSigning(void)
 
 	/* of two at once the second waits for the first, and finds its row */
 	NotePlace(place);
-	if (Look(text) != PLACE_NOTED)
+	if (Look(&issuer) != PLACE_NOTED)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("the issuer of this database changed meanwhile"),
 				 errhint("Try again.")));
-	return text;
+	return issuer;
 }
 
 /* SQL function: auth._issuer() returns text: iss of the tokens that are signed now */

@@ -30,11 +30,16 @@ static JsonToken json_buffer[TOKEN_MAX_JSON_TOKENS];
 static Status
 CheckDefaultIssuer(const VerifiedToken *token)
 {
+	const JsonToken *iss;
 	char		text[ISSUER_SIZE];
 	size_t		length;
 
 	if (token->claims.iss < 0)
 		return STATUS_CLAIM_MISSING;
+	iss = &token->doc.tokens[token->claims.iss];
+	if (likely(!iss->escaped && iss->length == ISSUER_SIZE - 1 &&
+			   memcmp(token->doc.text + iss->start, ISSUER_PREFIX, sizeof(ISSUER_PREFIX) - 1) == 0))
+		return STATUS_OK;
 	if (JsonString(&token->doc, token->claims.iss, text, sizeof(text), &length) != STATUS_OK ||
 		length != ISSUER_SIZE - 1 || memcmp(text, ISSUER_PREFIX, strlen(ISSUER_PREFIX)) != 0)
 		return STATUS_CLAIM_ISSUER;
