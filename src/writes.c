@@ -408,11 +408,16 @@ FinishStatement(QueryDesc *query)
 	PG_END_TRY();
 }
 
+static PlannedStmt *
+CallPlanner(Query * parse, const char *text, int options, ParamListInfo parameters)
+{
+	return (previous_planner != NULL ? previous_planner : standard_planner) (parse, text, options, parameters);
+}
+
 /* Planning computes what is in the predicates of indexes and in constraints. */
 static PlannedStmt *
 PlanStatement(Query * parse, const char *text, int options, ParamListInfo parameters)
 {
-	planner_hook_type planner = previous_planner != NULL ? previous_planner : standard_planner;
 	const WriteFrame *outer;
 	WriteFrame	frame;
 	PlannedStmt *volatile plan = NULL;
@@ -420,13 +425,13 @@ PlanStatement(Query * parse, const char *text, int options, ParamListInfo parame
 	ForgetFirst();
 	outer = write_frame;
 	if (outer == NULL || !IsForeignKeys())
-		return planner(parse, text, options, parameters);
+		return CallPlanner(parse, text, options, parameters);
 	frame = MakeFrame(FOLLOWING);
 	PG_TRY();
 	{
 		write_frame = &frame;
 		Restrict(&frame);
-		plan = planner(parse, text, options, parameters);
+		plan = CallPlanner(parse, text, options, parameters);
 		Unrestrict(&frame);
 	}
 	PG_FINALLY();
