@@ -227,7 +227,7 @@ BEGIN
 					action := 'held';
 					-- the last line of a trigger's error tells how to do without; see src/others.c
 					IF hint ~ 'DISABLE TRIGGER' THEN
-						remedies := remedies || regexp_replace(hint, '^.*\n', '');
+						remedies := remedies || regexp_replace(hint, '^.*' || chr(10), '');
 					END IF;
 					-- errors of functions in constraints name no table
 					held := held || jsonb_build_object(CASE WHEN table_name = '' THEN work.relation::text ELSE format('%I.%I', schema_name, table_name) END, state);
