@@ -1,6 +1,6 @@
 -- context: who is asking
 --
--- The setting intrex_auth.token verifies itself (src/identity.c); these read
+-- The setting intrex_auth.token verifies itself (src/tokensetting.c); these read
 -- what it proves.  They raise 28000 when a token is there but does not hold
 -- (expired, revoked, banned, of an earlier transaction), and return NULL when
 -- there is none.

@@ -1,11 +1,9 @@
 /*
- * src/identity.c: who is asking: the setting intrex_auth.token and what it proves.
+ * src/identity.c: who is asking: whether the identity that the token proves holds now.
  *
- * Depends on identitybuild.c (from a token to an identity), issuer.c (which tokens are
- * of this database), livecache.c (session, user, membership) and guc.c, whose machinery gives transactions, savepoints, RESET,
- * DISCARD ALL and parallel workers the right identity without any code of ours.
- *
- * What guc.c keeps as the value is in tokenvalue.h.
+ * Depends on tokensetting.c (the token, and the identity that it proves), issuer.c
+ * (which tokens are of this database), livecache.c (session, user, membership) and
+ * claimshook.c (what an application says).
  */
 #include "postgres.h"
 
@@ -30,14 +28,11 @@
 #include "report.h"
 #include "settings.h"
 #include "token.h"
+#include "tokensetting.h"
 #include "tokenvalue.h"
-
-#include "core/jws.h"
 
 SQL_FUNCTION(intrex_auth_identity_changed);
 
-#define TOKEN_SETTING "intrex_auth.token"
-#define MASKED_VALUE "(hidden)"
 #define NIL_UUID "00000000-0000-0000-0000-000000000000"
 
 /* Why an identity does not hold. */
@@ -52,156 +47,17 @@ typedef enum Refusal
 	REFUSED_LIVENESS
 } Refusal;
 
-static char *token_value = NULL;
 static char *tenant_value = NULL;
-static Identity *current_identity = NULL;
-static bool defining_setting = false;
 
-/* Grows when rows that an identity rests on may have changed in this transaction. */
-static uint64 epoch = 1;
+uint64		identity_epoch = 1;
 
 /* The transaction that the leader is in (our own, outside of parallel workers). */
-static LocalTransactionId
+LocalTransactionId
 LeaderTransaction(void)
 {
 	PGPROC	   *leader = MyProc->lockGroupLeader;
 
 	return ProcLxid(leader != NULL ? leader : MyProc);
-}
-
-/* Word a refused value for guc.c, which would otherwise print it. */
-static void
-WordRefusal(Status status)
-{
-	ReportSecurityEvent("token_refused", StatusCode(status));
-	if (status == STATUS_KEY_NONE)
-	{
-		GUC_check_errcode(ERRCODE_CONFIG_FILE_ERROR);
-		GUC_check_errmsg("no token can be verified: the key file cannot be used");
-		GUC_check_errhint("An administrator finds the reason in the server log, or with SELECT * FROM auth.keys().");
-		return;
-	}
-	GUC_check_errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
-	GUC_check_errmsg("invalid token");
-	GUC_check_errdetail("%s (%s)", StatusText(status), StatusCode(status));
-}
-
-/* Keep a value that may not be refused, as an identity whose every read raises. */
-static bool
-Poison(char **newval, void **extra)
-{
-	Identity   *identity = GucMalloc(sizeof(Identity));
-
-	if (identity == NULL || !TokenValuePoison(newval))
-	{
-		GucFree(identity);
-		WordRefusal(STATUS_MEMORY);
-		return false;
-	}
-	memset(identity, 0, sizeof(Identity));
-	identity->size = sizeof(Identity);
-	identity->poisoned = true;
-	*extra = identity;
-	return true;
-}
-
-/*
- * The leader's value in a parallel worker: parsed, not verified, since the
- * leader has.  Judging it again would make the answer depend on the plan.
- */
-static bool
-RestoreInWorker(char **newval, void **extra)
-{
-	LocalTransactionId set_in;
-	LocalTransactionId judged_in;
-	const char *token;
-	Identity   *identity;
-
-	if (!TokenValueRead(*newval, &set_in, &judged_in, &token) ||
-		IdentityRead(token, &identity) != STATUS_OK)
-		return Poison(newval, extra);
-	identity->set_in = set_in;
-	identity->judged_in = judged_in;
-	identity->judged_epoch = epoch;
-	*extra = identity;
-	return true;
-}
-
-/*
- * Check hook of intrex_auth.token: refuse what does not verify.
- *
- * Where a refusal would only be a warning (connection options, a value set
- * before the library was loaded, role and database settings) it would leave
- * the session anonymous by failure; such a value is poisoned instead.
- */
-static bool
-CheckToken(char **newval, void **extra, GucSource source)
-{
-	const Identity *verified;
-	Identity   *identity;
-	LocalTransactionId set_in;
-	JsonDoc		ignored;
-	Status		status;
-
-	if (*newval == NULL || **newval == '\0')
-		return true;
-	/* while the setting is defined, the value is not the leader's but a setting's */
-	if (InitializingParallelWorker && !defining_setting)
-		return RestoreInWorker(newval, extra);
-	if (source == PGC_S_TEST || (source == PGC_S_FILE && !defining_setting))
-	{
-		GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
-		GUC_check_errmsg("a token cannot be stored as a setting");
-		GUC_check_errdetail("Stored settings are readable by everybody.");
-		GUC_check_errhint("Use SELECT auth.authenticate($1) in each transaction.");
-		return false;
-	}
-	/* settings of roles and databases, set before we were loaded, come here */
-	if (source < PGC_S_CLIENT)
-		return Poison(newval, extra);
-
-	status = IdentityVerify(*newval, &verified, &ignored);
-	if (status != STATUS_OK)
-	{
-		if (source < PGC_S_INTERACTIVE || defining_setting)
-			return Poison(newval, extra);
-		WordRefusal(status);
-		return false;
-	}
-
-	/*
-	 * A value set before the library was loaded may be of any transaction, and
-	 * so of another client of the pooler: it counts as an earlier one's.  In a
-	 * worker, a SET clause of a function sets it for what the worker does.
-	 */
-	set_in = defining_setting ? InvalidLocalTransactionId : LeaderTransaction();
-	identity = IdentityCopy(verified);
-	if (identity == NULL || !TokenValueSet(newval, set_in, *newval))
-	{
-		GucFree(identity);
-		WordRefusal(STATUS_MEMORY);
-		return false;
-	}
-	identity->set_in = set_in;
-	*extra = identity;
-	return true;
-}
-
-/* Assign hook: the identity is the value's extra, whichever way it came to be. */
-static void
-AssignToken(const char *newval, void *extra)
-{
-	current_identity = extra;
-	/* a value that comes back when a savepoint is rolled back is judged anew */
-	if (current_identity != NULL && current_identity->judged_epoch != epoch)
-		TokenValueUnjudged(newval);
-}
-
-/* Show hook: never give the token back. */
-static const char *
-ShowToken(void)
-{
-	return token_value != NULL && *token_value != '\0' ? MASKED_VALUE : "";
 }
 
 /*
@@ -214,13 +70,13 @@ IsIssuedHere(Identity *identity)
 	LocalTransactionId own = ProcLxid(MyProc);
 	const char *issuer;
 
-	if (setting_issuer[0] != '\0' || (identity->issuer_in == own && identity->issuer_epoch == epoch))
+	if (setting_issuer[0] != '\0' || (identity->issuer_in == own && identity->issuer_epoch == identity_epoch))
 		return true;
 	issuer = IssuerAccepted();
 	if (issuer == NULL || IdentityIssuer(identity) == NULL || strcmp(issuer, IdentityIssuer(identity)) != 0)
 		return false;
 	identity->issuer_in = own;
-	identity->issuer_epoch = epoch;
+	identity->issuer_epoch = identity_epoch;
 	return true;
 }
 
@@ -254,7 +110,7 @@ Judge(Identity *identity, Liveness *liveness)
 		return REFUSED_ISSUER;
 	if (!setting_session_check)
 		return HOLDS;
-	if (identity->live_in == own && identity->live_epoch == epoch)
+	if (identity->live_in == own && identity->live_epoch == identity_epoch)
 		return HOLDS;
 	if (!identity->has_session || !identity->has_user)
 		return REFUSED_NO_SESSION_CLAIM;
@@ -264,7 +120,7 @@ Judge(Identity *identity, Liveness *liveness)
 	if (*liveness != LIVE)
 		return REFUSED_LIVENESS;
 	identity->live_in = own;
-	identity->live_epoch = epoch;
+	identity->live_epoch = identity_epoch;
 	return HOLDS;
 }
 
@@ -305,7 +161,7 @@ IsJudged(const Identity *identity)
 {
 	if (IsParallelWorker())
 		return identity->judged_in == LeaderTransaction();
-	return identity->judged_in == ProcLxid(MyProc) && identity->judged_epoch == epoch &&
+	return identity->judged_in == ProcLxid(MyProc) && identity->judged_epoch == identity_epoch &&
 		identity->judged_generation == SettingsGeneration();
 }
 
@@ -334,7 +190,7 @@ AskHook(Identity *identity)
 
 	/* after its own writes, which do not make it be asked again */
 	identity->judged_in = ProcLxid(MyProc);
-	identity->judged_epoch = epoch;
+	identity->judged_epoch = identity_epoch;
 	identity->judged_generation = SettingsGeneration();
 	TokenValueJudged(token_value, identity->judged_in);
 }
@@ -430,7 +286,7 @@ OnSubTransaction(SubXactEvent event, SubTransactionId mySubid,
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		epoch++;
+		identity_epoch++;
 		TokenValueUnjudged(token_value);
 	}
 }
@@ -448,7 +304,7 @@ intrex_auth_identity_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("auth._identity_changed() is a trigger function")));
-	epoch++;
+	identity_epoch++;
 	TokenValueUnjudged(token_value);
 	AnnounceChange(CHANGE_OF_IDENTITY);
 	PG_RETURN_POINTER(NULL);
@@ -458,18 +314,7 @@ intrex_auth_identity_changed(PG_FUNCTION_ARGS)
 void
 IdentityInit(void)
 {
-	/* a value set before the library was loaded is checked inside this call */
-	defining_setting = true;
-	DefineCustomStringVariable(TOKEN_SETTING,
-							   "The access token of whoever is asking.",
-							   "A value that does not verify is refused, so that anybody may set it. Use auth.authenticate($1).",
-							   &token_value,
-							   NULL,	/* boot value */
-							   PGC_USERSET,
-							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_DISALLOW_IN_AUTO_FILE,
-							   CheckToken, AssignToken, ShowToken);
-	defining_setting = false;
-
+	TokenSettingInit();
 	DefineCustomStringVariable("app.current_tenant",
 							   "Shows the tenant of the verified token, or the nil uuid.",
 							   "Read-only: it follows intrex_auth.token.",

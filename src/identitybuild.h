@@ -1,5 +1,6 @@
 /*
- * src/identitybuild.h: the parts of an identity, for identity.c and identitybuild.c alone.
+ * src/identitybuild.h: the parts of an identity, for identitybuild.c, tokensetting.c
+ * and identity.c alone.
  */
 #ifndef IDENTITYBUILD_H
 #define IDENTITYBUILD_H
@@ -51,6 +52,12 @@ struct Identity
 	uint64		judged_epoch;	/* … and epoch … */
 	uint64		judged_generation;	/* … and under these settings */
 };
+
+/* Grows when rows that an identity rests on may have changed in this transaction. */
+extern uint64 identity_epoch;
+
+/* The transaction that the leader is in (our own, outside of parallel workers). */
+extern LocalTransactionId LeaderTransaction(void);
 
 /* iss */
 extern const char *IdentityIssuer(const Identity *identity);

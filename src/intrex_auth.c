@@ -13,6 +13,7 @@
 #include "errorguard.h"
 #include "identity.h"
 #include "logguard.h"
+#include "ours.h"
 #include "settings.h"
 #include "writes.h"
 
@@ -34,6 +35,7 @@ _PG_init(void)
 	LogGuardInit();
 	ErrorGuardInit();
 	DropGuardInit();
+	OursInit();
 	WritesInit();
 	OthersInit();
 

@@ -1,7 +1,7 @@
 /*
  * src/others.c: functions of others that run because of a statement of ours.
  *
- * Depends on src/writes.c and the function manager's hooks.  Each function that is
+ * Depends on writes.c, ours.c and the function manager's hooks.  Each function that is
  * neither the server's nor the extension's and is called within a frame runs in a
  * security-restricted operation, so that it can take no other role and leaves no
  * code behind for the end of the transaction.  A SECURITY DEFINER function has the
@@ -34,6 +34,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "ours.h"
 #include "writes.h"
 
 #define POWERLESS_ROLE "anon"
@@ -73,7 +74,7 @@ static fmgr_hook_type previous_hook = NULL;
 static bool
 IsOfOthers(Oid function)
 {
-	if (write_frame == NULL || function < FirstNormalObjectId || WritesIsOurFunction(function))
+	if (write_frame == NULL || function < FirstNormalObjectId || IsOurFunction(function))
 		return false;
 	return write_frame->phase != WRITING || get_func_rettype(function) == TRIGGEROID;
 }
@@ -141,7 +142,7 @@ ChooseUser(Oid relation, Oid relation_owner, Oid function_owner)
 
 	if (write_frame->phase == FOLLOWING)
 		user = GetUserId();
-	else if (OidIsValid(relation) && !WritesIsOurTable(relation))
+	else if (OidIsValid(relation) && !IsOurTable(relation))
 		user = relation_owner;
 	if (user == get_role_oid(OUR_ROLE, true) || (superuser_arg(user) && !superuser_arg(function_owner)))
 		user = nobody;

@@ -1,5 +1,5 @@
 /*
- * src/settings.c: every setting but intrex_auth.token (identity.c), each with
+ * src/settings.c: every setting but intrex_auth.token (tokensetting.c), each with
  * what it gives and what it risks.  settingsdefine.c tells the server of them.
  *
  * All are SUSET or SIGHUP: an application role can change none of them.

@@ -1,5 +1,6 @@
 /*
- * src/tokenvalue.h: what guc.c keeps as the value of intrex_auth.token; for identity.c alone.
+ * src/tokenvalue.h: what guc.c keeps as the value of intrex_auth.token; for
+ * tokensetting.c and identity.c alone.
  *
  * "<transaction>:<transaction>:<token>", or "poisoned".  guc.c hands the string to
  * parallel workers, which so know in which of the leader's transactions (8

@@ -1,20 +1,16 @@
 /*
  * src/writes.c: statements that change tables of the extension run nobody else's
- * code with the rights of the extension, or of whoever called it.
+ * code with the rights of the extension, or of the user who called it.
  *
- * Depends on the hooks of the executor and the planner.  A row of ours that is
- * changed or deleted takes rows of application tables with it, whose triggers fire
- * within our statement: up to PostgreSQL 17 as the current user, which is auth_owner
- * or a superuser.  So each statement on a table of ours is a frame here, while its
- * plan runs and while it fires what it has queued, and src/others.c looks at every
- * function that is called within one.  The statements of foreign keys run as the
- * owners of the tables that they change; here they become security-restricted
- * operations as well, and so does their planning.
- *
- * Triggers that are deferred would fire at the end of the transaction, as whoever
- * ends it.  Those that our statements queue fire with them: the executor has a copy
- * of the triggers of each table for each statement, and in that copy they are not
- * deferrable.  What the caller has queued, or deferred, stays as it is.
+ * Depends on ours.c, deferred.c, and the hooks of the executor and the planner.  A row
+ * of ours that is changed or deleted takes rows of application tables with it, whose
+ * triggers fire within our statement: up to PostgreSQL 17 as the current user, which is
+ * auth_owner or a superuser.  So each statement on a table of ours is a frame here,
+ * while its plan runs and while it fires what it has queued, and others.c looks at every
+ * function that is called within one.  The statements of foreign keys run as the owners
+ * of the tables that they change; here they become security-restricted operations as
+ * well, and so does their planning.  Triggers that are deferred would fire later than
+ * that, and deferred.c has them fire at once.
  *
  * Frames live on the stack of the hooks, so that an error leaves them as it leaves
  * the hooks.
@@ -22,21 +18,16 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/dependency.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
-#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "compat.h"
+#include "deferred.h"
+#include "ours.h"
 #include "writes.h"
 
 SQL_FUNCTION(intrex_auth_statement_begins);
@@ -62,59 +53,6 @@ static ExecutorStart_hook_type previous_start = NULL;
 static ExecutorRun_hook_type previous_run = NULL;
 static ExecutorFinish_hook_type previous_finish = NULL;
 static planner_hook_type previous_planner = NULL;
-
-/* The schemas of the extension; InvalidOid: it is not in this database. */
-static struct
-{
-	bool		known;
-	Oid			auth;
-	Oid			api;
-}			schemas;
-
-static void
-OnSchemaChange(Datum arg, int cache, uint32 hash)
-{
-	schemas.known = false;
-}
-
-/* A schema may have one of these names without being ours. */
-static Oid
-OurSchema(const char *name, Oid extension)
-{
-	Oid			schema = OidIsValid(extension) ? get_namespace_oid(name, true) : InvalidOid;
-
-	if (OidIsValid(schema) && getExtensionOfObject(NamespaceRelationId, schema) != extension)
-		schema = InvalidOid;
-	return schema;
-}
-
-static bool
-IsOurSchema(Oid schema)
-{
-	if (!schemas.known)
-	{
-		Oid			extension;
-
-		/* first, so that a change that is heard of meanwhile is not lost */
-		schemas.known = true;
-		extension = get_extension_oid("intrex_auth", true);
-		schemas.auth = OurSchema("auth", extension);
-		schemas.api = OurSchema("auth_api", extension);
-	}
-	return OidIsValid(schema) && (schema == schemas.auth || schema == schemas.api);
-}
-
-bool
-WritesIsOurTable(Oid relid)
-{
-	return relid >= FirstNormalObjectId && IsOurSchema(get_rel_namespace(relid));
-}
-
-bool
-WritesIsOurFunction(Oid function)
-{
-	return function >= FirstNormalObjectId && IsOurSchema(get_func_namespace(function));
-}
 
 /* Whether a foreign key has taken the rights of the owner of a table, since the frame began. */
 static bool
@@ -146,7 +84,7 @@ KindOf(const QueryDesc *query, int flags)
 	ForgetFirst();
 	foreach(cell, query->plannedstmt->resultRelations)
 	{
-		if (WritesIsOurTable(rt_fetch(lfirst_int(cell), query->plannedstmt->rtable)->relid))
+		if (IsOurTable(rt_fetch(lfirst_int(cell), query->plannedstmt->rtable)->relid))
 			return OURS;
 	}
 	if (write_frame != NULL && write_frame->adopts)
@@ -180,72 +118,6 @@ Unrestrict(const WriteFrame *frame)
 	SetUserIdAndSecContext(frame->user, frame->context);
 }
 
-/* Whether a trigger can be put off that is not to be. */
-static bool
-IsPutOff(const Trigger * trigger, bool is_ours, bool all)
-{
-	if (!trigger->tgdeferrable)
-		return false;
-	/* the server refuses to put anything off within a security-restricted operation */
-	if (all)
-		return true;
-	/* checks of foreign keys run as the owners of tables, whenever they do */
-	if (RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE)
-		return false;
-	return !is_ours || !(trigger->tgfoid < FirstNormalObjectId || WritesIsOurFunction(trigger->tgfoid));
-}
-
-/* What a statement will queue is not deferred. */
-static void
-FireAtOnce(const QueryDesc *query, bool all)
-{
-	ListCell   *cell;
-
-	foreach(cell, query->estate->es_opened_result_relations)
-	{
-		ResultRelInfo *target = lfirst(cell);
-		bool		is_ours;
-
-		if (target->ri_TrigDesc == NULL)
-			continue;
-		is_ours = WritesIsOurTable(RelationGetRelid(target->ri_RelationDesc));
-		for (int i = 0; i < target->ri_TrigDesc->numtriggers; i++)
-		{
-			Trigger    *trigger = &target->ri_TrigDesc->triggers[i];
-
-			if (IsPutOff(trigger, is_ours, all))
-				trigger->tgdeferrable = trigger->tginitdeferred = false;
-		}
-	}
-}
-
-/* Partitions that rows were moved to are opened too late for that. */
-static void
-RefuseLate(const QueryDesc *query)
-{
-	ListCell   *cell;
-
-	foreach(cell, query->estate->es_tuple_routing_result_relations)
-	{
-		ResultRelInfo *target = lfirst(cell);
-		const char *name = RelationGetRelationName(target->ri_RelationDesc);
-
-		if (target->ri_TrigDesc == NULL)
-			continue;
-		for (int i = 0; i < target->ri_TrigDesc->numtriggers; i++)
-		{
-			const		Trigger *trigger = &target->ri_TrigDesc->triggers[i];
-
-			if (trigger->tgenabled != TRIGGER_DISABLED && IsPutOff(trigger, false, false))
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("a foreign key cannot move rows to partition \"%s\", which has the deferrable trigger \"%s\"",
-								name, trigger->tgname),
-						 errhint("Make the trigger or constraint NOT DEFERRABLE.")));
-		}
-	}
-}
-
 /*
  * Each hook makes the frame that its part of the statement is to have, calls what
  * it stands before, and puts the former frame back.
@@ -277,7 +149,7 @@ BeginStep(const QueryDesc *query, int flags, WritePhase ours)
 	return step;
 }
 
-/* What a statement of another kind calls is the business of whoever made it. */
+/* What a statement of another kind calls is the business of the user who made it. */
 static void
 EnterStep(const Step *step)
 {
@@ -321,7 +193,7 @@ StartStatement(QueryDesc *query, int flags)
 			write_frame = NULL;
 		CallStart(query, flags);
 		if (step.kind == OURS || step.kind == FOLLOWS || (others_running > 0 && step.was_restricted))
-			FireAtOnce(query, step.was_restricted);
+			DeferredFireAtOnce(query, step.was_restricted);
 		LeaveStep(&step);
 	}
 	PG_FINALLY();
@@ -366,7 +238,7 @@ RunStatement(RUN_ARGUMENTS)
 		LeaveStep(&step);
 		/* in a restricted operation the server itself refuses */
 		if (step.kind == FOLLOWS && !step.was_restricted)
-			RefuseLate(query);
+			DeferredRefuse(query);
 	}
 	PG_FINALLY();
 	{
@@ -518,8 +390,6 @@ intrex_auth_statement_begins(PG_FUNCTION_ARGS)
 void
 WritesInit(void)
 {
-	CacheRegisterSyscacheCallback(NAMESPACEOID, OnSchemaChange, (Datum) 0);
-
 	previous_start = ExecutorStart_hook;
 	ExecutorStart_hook = StartStatement;
 	previous_run = ExecutorRun_hook;

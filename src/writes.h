@@ -38,10 +38,6 @@ extern const WriteFrame *write_frame;
 /* How many functions of others run, one within another, on behalf of our statements. */
 extern int	others_running;
 
-/* Whether a table or function is of the extension. */
-extern bool WritesIsOurTable(Oid relid);
-extern bool WritesIsOurFunction(Oid function);
-
 /*
  * Run a statement on an application's table as the current user, its owner, in a
  * security-restricted operation.  Triggers and constraints that are deferred fire
