@@ -85,29 +85,38 @@ $$;
 COMMENT ON FUNCTION auth._attached_code(oid) IS 'what others have attached to a table of the extension that its statements must not run, and why';
 REVOKE ALL ON FUNCTION auth._attached_code(oid) FROM PUBLIC;
 
--- The tables of ours that a command may have attached something to.
+-- The tables of ours that a command may have attached something to.  Every command asks:
+-- in PL/pgSQL the queries, of which each needs one, are planned once in a session.
 CREATE OR REPLACE FUNCTION auth._tables_touched(catalog oid, object oid) RETURNS SETOF oid
-	LANGUAGE sql STABLE
+	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT c.oid FROM pg_class AS c
-	WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p') AND c.oid IN (
-		SELECT object WHERE catalog = 'pg_class'::regclass
-		UNION ALL
-		SELECT x.indrelid FROM pg_index AS x WHERE catalog = 'pg_class'::regclass AND x.indexrelid = object
-		UNION ALL
-		SELECT i.inhparent FROM pg_inherits AS i WHERE catalog = 'pg_class'::regclass AND i.inhrelid = object
-		UNION ALL
-		SELECT t.tgrelid FROM pg_trigger AS t WHERE catalog = 'pg_trigger'::regclass AND t.oid = object
-		UNION ALL
-		SELECT r.ev_class FROM pg_rewrite AS r WHERE catalog = 'pg_rewrite'::regclass AND r.oid = object
-		UNION ALL
-		SELECT p.polrelid FROM pg_policy AS p WHERE catalog = 'pg_policy'::regclass AND p.oid = object
-		UNION ALL
-		SELECT s.stxrelid FROM pg_statistic_ext AS s WHERE catalog = 'pg_statistic_ext'::regclass AND s.oid = object
-		UNION ALL
-		SELECT t.tgrelid FROM pg_depend AS d JOIN pg_trigger AS t ON t.oid = d.objid
-		WHERE catalog = 'pg_proc'::regclass AND d.classid = 'pg_trigger'::regclass AND d.refclassid = catalog AND d.refobjid = object)
+DECLARE
+	tables oid[];
+BEGIN
+	CASE catalog
+		WHEN 'pg_class'::regclass THEN
+			tables := ARRAY(SELECT object
+				UNION ALL SELECT x.indrelid FROM pg_index AS x WHERE x.indexrelid = object
+				UNION ALL SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = object);
+		WHEN 'pg_trigger'::regclass THEN
+			tables := ARRAY(SELECT t.tgrelid FROM pg_trigger AS t WHERE t.oid = object);
+		WHEN 'pg_rewrite'::regclass THEN
+			tables := ARRAY(SELECT r.ev_class FROM pg_rewrite AS r WHERE r.oid = object);
+		WHEN 'pg_policy'::regclass THEN
+			tables := ARRAY(SELECT p.polrelid FROM pg_policy AS p WHERE p.oid = object);
+		WHEN 'pg_statistic_ext'::regclass THEN
+			tables := ARRAY(SELECT s.stxrelid FROM pg_statistic_ext AS s WHERE s.oid = object);
+		WHEN 'pg_proc'::regclass THEN
+			tables := ARRAY(SELECT t.tgrelid FROM pg_depend AS d JOIN pg_trigger AS t ON t.oid = d.objid
+				WHERE d.classid = 'pg_trigger'::regclass AND d.refclassid = 'pg_proc'::regclass
+					AND d.refobjid = object);
+		ELSE
+			RETURN;
+	END CASE;
+	RETURN QUERY SELECT c.oid FROM pg_class AS c
+		WHERE c.oid = ANY (tables) AND c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p');
+END
 $$;
 COMMENT ON FUNCTION auth._tables_touched(oid, oid) IS 'the tables of the extension that an object which a command made or changed hangs on';
 REVOKE ALL ON FUNCTION auth._tables_touched(oid, oid) FROM PUBLIC;
