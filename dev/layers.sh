@@ -77,8 +77,8 @@ lock_files()
 	! grep -n '"resolved"' "$TREE"/test/*/package-lock.json 2>/dev/null
 }
 
-# Without a name for them, encoding and locale of a cluster are those of whoever runs
-# the test; on a machine without LANG that is SQL_ASCII, which CREATE EXTENSION refuses.
+# Without a name for them, encoding and locale of a cluster are those of the user who
+# runs the test; on a machine without LANG that is SQL_ASCII, which CREATE EXTENSION refuses.
 named_locales()
 {
 	! { grep -rnE -- '->init\b' "$TREE/test/t" | grep -v '/test/t/Server.pm:'

@@ -1,7 +1,7 @@
 -- schemas and roles
 --
 -- Roles belong to the whole cluster: they are created where missing and never
--- dropped.  An existing one is adopted, with whoever has its rights, unless it would
+-- dropped.  An existing one is adopted, with the roles that have its rights, unless it would
 -- make a hole; what it brings along is told by name.
 
 DO $$
@@ -46,7 +46,7 @@ BEGIN
 	END LOOP;
 
 	-- Whose rights a role of ours has, directly or not. From 16 on a membership may give
-	-- nothing: whoever makes a role without being a superuser has only ADMIN OPTION,
+	-- nothing: a role that makes another without being a superuser has only ADMIN OPTION,
 	-- which is the right to take the rest.
 	FOR held IN
 		WITH RECURSIVE edge AS (
@@ -66,7 +66,8 @@ BEGIN
 			CASE
 				WHEN h.rolsuper OR h.rolbypassrls OR h.rolcreaterole OR h.rolreplication
 					THEN 'That is a superuser, or has BYPASSRLS, CREATEROLE or REPLICATION.'
-				WHEN h.rolname ~ '^pg_.*_server_' THEN 'That reads or writes files of the server, or runs programs there.'
+				WHEN h.rolname ~ '^pg_.*_server_'
+					THEN 'That reads or writes files of the server, or runs programs there.'
 				WHEN h.rolname = 'auth_owner' THEN 'That reads and writes all that intrex_auth keeps.'
 				WHEN h.rolname IN ('auth_admin', 'auth_hook', 'pg_read_all_data', 'pg_write_all_data')
 						AND r.rolname = ANY (powerless)

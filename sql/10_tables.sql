@@ -125,13 +125,15 @@ CREATE INDEX sessions_expires_at_idx ON auth.sessions (expires_at, id) WHERE exp
 CREATE INDEX sessions_created_at_idx ON auth.sessions (created_at, id);
 COMMENT ON TABLE auth.sessions IS 'one row per login; a row changes only when the session does: no last-used time here';
 COMMENT ON COLUMN auth.sessions.tenant_id IS 'the tenant that the session is in';
-COMMENT ON COLUMN auth.sessions.expires_at IS 'absolute end, intrex_auth.session_lifetime after the login; NULL: as long as it is refreshed';
+COMMENT ON COLUMN auth.sessions.expires_at IS
+	'absolute end, intrex_auth.session_lifetime after the login; NULL: as long as it is refreshed';
 COMMENT ON COLUMN auth.sessions.amr IS 'how the user signed in: [{"method": …, "timestamp": …}]';
 COMMENT ON INDEX auth.sessions_tenant_id_idx IS 'for the deletion of a tenant';
 COMMENT ON INDEX auth.sessions_user_id_created_at_idx IS 'finds the latest session of a user';
 COMMENT ON INDEX auth.sessions_revoked_at_idx IS 'for auth.cleanup()';
 COMMENT ON INDEX auth.sessions_expires_at_idx IS 'for auth.cleanup()';
-COMMENT ON INDEX auth.sessions_created_at_idx IS 'for auth.cleanup(), which looks once at each session that is 30 days old';
+COMMENT ON INDEX auth.sessions_created_at_idx IS
+	'for auth.cleanup(), which looks once at each session that is 30 days old';
 REVOKE ALL ON TABLE auth.sessions FROM PUBLIC;
 GRANT SELECT ON auth.sessions TO auth_admin;
 SELECT pg_extension_config_dump('auth.sessions', '');
@@ -151,14 +153,16 @@ CREATE TABLE auth.refresh_tokens (
 );
 CREATE INDEX refresh_tokens_session_id_generation_idx ON auth.refresh_tokens (session_id, generation);
 CREATE INDEX refresh_tokens_expires_at_idx ON auth.refresh_tokens (expires_at);
-CREATE INDEX refresh_tokens_milestone_idx ON auth.refresh_tokens (created_at) WHERE generation % 100 = 0 AND generation > 0;
+CREATE INDEX refresh_tokens_milestone_idx ON auth.refresh_tokens (created_at) WHERE generation % 100 = 0
+	AND generation > 0;
 COMMENT ON TABLE auth.refresh_tokens IS 'refresh tokens, one family per session; rows are inserted, never updated';
 COMMENT ON COLUMN auth.refresh_tokens.token_hash IS 'SHA-256; the token itself is stored nowhere';
 COMMENT ON COLUMN auth.refresh_tokens.parent IS 'the token that this one was exchanged for; unique, so that it has one successor';
 COMMENT ON COLUMN auth.refresh_tokens.salt IS 'the successor of this token is HMAC(salt, token)';
 COMMENT ON COLUMN auth.refresh_tokens.generation IS 'how many tokens of the family came before';
 COMMENT ON INDEX auth.refresh_tokens_expires_at_idx IS 'for auth.cleanup()';
-COMMENT ON INDEX auth.refresh_tokens_milestone_idx IS 'for auth.cleanup(): shows the families that have grown, by every hundredth of their tokens';
+COMMENT ON INDEX auth.refresh_tokens_milestone_idx IS
+	'for auth.cleanup(): shows the families that have grown, by every hundredth of their tokens';
 REVOKE ALL ON TABLE auth.refresh_tokens FROM PUBLIC;
 SELECT pg_extension_config_dump('auth.refresh_tokens', '');
 
@@ -216,8 +220,12 @@ CREATE TABLE auth.audit_seals (
 );
 CREATE UNIQUE INDEX audit_seals_last_id_key ON auth.audit_seals (last_id) WHERE cut_seal_id IS NULL;
 CREATE INDEX audit_seals_sealed_at_idx ON auth.audit_seals (sealed_at, id) WHERE cut_seal_id IS NULL;
-COMMENT ON TABLE auth.audit_seals IS 'chain of digests over auth.audit_log; each seal covers every row after the last_id of the one before, up to its own, or says that the rows of another were cut. Keep a copy of the newest digest elsewhere: it shows also whether the end was cut off';
-COMMENT ON COLUMN auth.audit_seals.cut_seal_id IS 'the seal whose rows were removed when this one was made, and whose numbers it repeats; NULL: a seal of rows';
+COMMENT ON TABLE auth.audit_seals IS
+	'chain of digests over auth.audit_log; each seal covers every row after the last_id of the one before, up to its '
+	'own, or says that the rows of another were cut. Keep a copy of the newest digest elsewhere: it shows also whether '
+	'the end was cut off';
+COMMENT ON COLUMN auth.audit_seals.cut_seal_id IS
+	'the seal whose rows were removed when this one was made, and whose numbers it repeats; NULL: a seal of rows';
 COMMENT ON COLUMN auth.audit_seals.retention IS 'intrex_auth.audit_retention at that time, in seconds';
 COMMENT ON COLUMN auth.audit_seals.redacted IS 'how many of those rows were redacted';
 COMMENT ON COLUMN auth.audit_seals.recorded IS 'how many redacted rows those of them recorded that told of an erasure';

@@ -12,11 +12,13 @@ CREATE TABLE auth.issuers (
 	CONSTRAINT issuers_place_key UNIQUE (system_identifier, database)
 );
 COMMENT ON TABLE auth.issuers IS
-	'the id that iss of tokens names while intrex_auth.issuer is empty, with each cluster and database in which it was used: a row is added by the first sign-in there';
+	'the id that iss of tokens names while intrex_auth.issuer is empty, with each cluster and database in which it was '
+	'used: a row is added by the first sign-in there';
 COMMENT ON COLUMN auth.issuers.number IS 'the last place has the highest';
 COMMENT ON COLUMN auth.issuers.system_identifier IS 'of the cluster, as pg_control_system() shows it';
 COMMENT ON COLUMN auth.issuers.database IS 'the oid of the database in that cluster';
-COMMENT ON CONSTRAINT issuers_place_key ON auth.issuers IS 'of two first sign-ins at once one notes the issuer, and both use it';
+COMMENT ON CONSTRAINT issuers_place_key ON auth.issuers IS
+	'of two first sign-ins at once one notes the issuer, and both use it';
 REVOKE ALL ON TABLE auth.issuers FROM PUBLIC;
 GRANT SELECT ON auth.issuers TO auth_admin;
 SELECT pg_extension_config_dump('auth.issuers', '');

@@ -22,13 +22,15 @@ EXCEPTION WHEN unique_violation THEN
 	NULL;
 END
 $$;
-COMMENT ON FUNCTION auth._issuer_note(uuid, bigint, oid) IS 'notes the issuer of a database, unless another session has';
+COMMENT ON FUNCTION auth._issuer_note(uuid, bigint, oid) IS
+	'notes the issuer of a database, unless another session has';
 REVOKE ALL ON FUNCTION auth._issuer_note(uuid, bigint, oid) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._issuer_changed() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_issuer_changed';
-COMMENT ON FUNCTION auth._issuer_changed() IS 'after a change of auth.issuers: backends forget what they remember of it';
+COMMENT ON FUNCTION auth._issuer_changed() IS
+	'after a change of auth.issuers: backends forget what they remember of it';
 REVOKE ALL ON FUNCTION auth._issuer_changed() FROM PUBLIC;
 
 -- For each row and always: rows that logical replication changes count too.
@@ -79,6 +81,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.issuer_adopt() IS
-	'a copy takes the place of the database that it was copied from: tokens of that one are good here; returns their iss. For superusers';
+	'a copy takes the place of the database that it was copied from: tokens of that one are good here; returns their '
+	'iss. For superusers';
 REVOKE ALL ON FUNCTION auth.issuer_adopt() FROM PUBLIC;
 

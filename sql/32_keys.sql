@@ -74,7 +74,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth._remember_keys() IS
-	'notes the thumbprints of the ring, so that a key that is missing later can be named; true if all were noted before';
+	'notes the thumbprints of the ring, so that a key that is missing later can be named; '
+	'true if all were noted before';
 REVOKE ALL ON FUNCTION auth._remember_keys() FROM PUBLIC;
 
 -- A file that cannot be used has no keys for the next session, even if this one
@@ -100,7 +101,8 @@ CREATE OR REPLACE FUNCTION auth.keys_missing()
 	ORDER BY known.first_seen, known.kid;
 $$;
 COMMENT ON FUNCTION auth.keys_missing() IS
-	'keys that this database was used with and that the key file lacks, with what is lost without each; all of them when the file cannot be used';
+	'keys that this database was used with and that the key file lacks, with what is lost without each; all of them '
+	'when the file cannot be used';
 REVOKE ALL ON FUNCTION auth.keys_missing() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.keys_missing() TO auth_admin;
 

@@ -233,5 +233,7 @@ BEGIN
 	DELETE FROM auth.known_keys AS known WHERE known.kid = key_delete.kid;
 END
 $$;
-COMMENT ON FUNCTION auth.key_delete(text, name[]) IS 'takes a retired key out of the file for good, and one that is not in it out of auth.keys_missing(); refuses while a value of this database is sealed with it, and until the other databases are named as looked at';
+COMMENT ON FUNCTION auth.key_delete(text, name[]) IS
+	'takes a retired key out of the file for good, and one that is not in it out of auth.keys_missing(); refuses while '
+	'a value of this database is sealed with it, and until the other databases are named as looked at';
 REVOKE ALL ON FUNCTION auth.key_delete(text, name[]) FROM PUBLIC;

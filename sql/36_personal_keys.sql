@@ -34,14 +34,18 @@ REVOKE ALL ON FUNCTION auth._personal_key_make(uuid) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION auth.personal_encrypt(user_id uuid, plaintext text, context text) RETURNS bytea
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_personal_encrypt';
-COMMENT ON FUNCTION auth.personal_encrypt(uuid, text, text) IS 'seals a text with the data key of a user, made when it is first needed, for a context, without which it does not open; users call it for themselves, for others whoever was granted it';
+COMMENT ON FUNCTION auth.personal_encrypt(uuid, text, text) IS
+	'seals a text with the data key of a user, made when it is first needed, for a context, without which it does not '
+	'open; users call it for themselves, for others those to whom it was granted';
 REVOKE ALL ON FUNCTION auth.personal_encrypt(uuid, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.personal_encrypt(uuid, text, text) TO auth_admin, authenticated;
 
 CREATE OR REPLACE FUNCTION auth.personal_decrypt(user_id uuid, sealed bytea, context text) RETURNS text
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_personal_decrypt';
-COMMENT ON FUNCTION auth.personal_decrypt(uuid, bytea, text) IS 'opens what auth.personal_encrypt sealed for the same user and context; raises P0002 when the key of the user was destroyed or never made; users call it for themselves, for others whoever was granted it';
+COMMENT ON FUNCTION auth.personal_decrypt(uuid, bytea, text) IS
+	'opens what auth.personal_encrypt sealed for the same user and context; raises P0002 when the key of the user was '
+	'destroyed or never made; users call it for themselves, for others those to whom it was granted';
 REVOKE ALL ON FUNCTION auth.personal_decrypt(uuid, bytea, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.personal_decrypt(uuid, bytea, text) TO auth_admin, authenticated;
 

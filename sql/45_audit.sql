@@ -166,7 +166,8 @@ BEGIN
 		RETURN 0;
 	END;
 
-	from_id := coalesce((SELECT max(s.last_id) + 1 FROM auth.audit_seals AS s WHERE s.cut_seal_id IS NULL), '-9223372036854775808');
+	from_id := coalesce((SELECT max(s.last_id) + 1 FROM auth.audit_seals AS s WHERE s.cut_seal_id IS NULL),
+		'-9223372036854775808');
 	previous := coalesce((SELECT s.digest FROM auth.audit_seals AS s ORDER BY s.id DESC LIMIT 1), '');
 	SELECT max(a.id) INTO until_id FROM (
 		SELECT l.id FROM auth.audit_log AS l WHERE l.id >= from_id ORDER BY l.id LIMIT max_rows) AS a;

@@ -14,9 +14,11 @@ CREATE OR REPLACE FUNCTION auth._audit_cut_digest(cut auth.audit_seals) RETURNS 
 	AS $$
 	SELECT sha256(cut.previous || convert_to(jsonb_build_array('cut', cut.cut_seal_id, cut.first_id, cut.last_id,
 		cut.row_count,
-		cut.retention, cut.redacted, cut.recorded, (extract(epoch FROM cut.sealed_at) * 1000000)::bigint)::text, 'UTF8'))
+		cut.retention, cut.redacted, cut.recorded, (extract(epoch FROM cut.sealed_at) * 1000000)::bigint)::text,
+		'UTF8'))
 $$;
-COMMENT ON FUNCTION auth._audit_cut_digest(auth.audit_seals) IS 'the digest of a seal that says that the rows of another were cut, chained to the one before';
+COMMENT ON FUNCTION auth._audit_cut_digest(auth.audit_seals) IS
+	'the digest of a seal that says that the rows of another were cut, chained to the one before';
 REVOKE ALL ON FUNCTION auth._audit_cut_digest(auth.audit_seals) FROM PUBLIC;
 
 -- What erasures recorded, by their rows in the trail.
@@ -24,7 +26,8 @@ CREATE OR REPLACE FUNCTION auth._audit_recorded(a auth.audit_log) RETURNS numeri
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE WHEN a.event IN ('user_erase', 'account_delete', 'audit_forget') AND a.outcome = 'success'
 		THEN coalesce((a.details ->> 'audit_rows')::numeric, 0) ELSE 0 END;
-COMMENT ON FUNCTION auth._audit_recorded(auth.audit_log) IS 'how many rows were redacted by the erasure that a row of the trail tells of';
+COMMENT ON FUNCTION auth._audit_recorded(auth.audit_log) IS
+	'how many rows were redacted by the erasure that a row of the trail tells of';
 REVOKE ALL ON FUNCTION auth._audit_recorded(auth.audit_log) FROM PUBLIC;
 
 -- An erasure at the same time redacts rows in any order, so none is waited for.  A key of
@@ -91,7 +94,8 @@ BEGIN
 			cut.cut_seal_id, cut.retention, cut.redacted, cut.recorded);
 END
 $$;
-COMMENT ON FUNCTION auth._audit_cut_one(auth.audit_seals, bigint) IS 'removes the rows of a seal that match it, and seals that they were cut; lock auth.audit_seals first';
+COMMENT ON FUNCTION auth._audit_cut_one(auth.audit_seals, bigint) IS
+	'removes the rows of a seal that match it, and seals that they were cut; lock auth.audit_seals first';
 REVOKE ALL ON FUNCTION auth._audit_cut_one(auth.audit_seals, bigint) FROM PUBLIC;
 
 -- At least one seal, then as many as have no more rows than that.
@@ -144,7 +148,8 @@ BEGIN
 		WHERE p.source = pass.source;
 END
 $$;
-COMMENT ON FUNCTION auth._audit_cut(integer) IS 'removes from the audit trail what is older than intrex_auth.audit_retention, some so many rows in whole seals';
+COMMENT ON FUNCTION auth._audit_cut(integer) IS
+	'removes from the audit trail what is older than intrex_auth.audit_retention, some so many rows in whole seals';
 REVOKE ALL ON FUNCTION auth._audit_cut(integer) FROM PUBLIC;
 
 -- Why a cut does not hold; NULL when it does.  A day is the shortest retention that can be
@@ -167,7 +172,8 @@ BEGIN
 	END;
 END
 $$;
-COMMENT ON FUNCTION auth._audit_cut_problem(auth.audit_seals) IS 'what is wrong with a seal that says that the rows of another were cut; NULL when nothing is';
+COMMENT ON FUNCTION auth._audit_cut_problem(auth.audit_seals) IS
+	'what is wrong with a seal that says that the rows of another were cut; NULL when nothing is';
 REVOKE ALL ON FUNCTION auth._audit_cut_problem(auth.audit_seals) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.audit_verify() RETURNS TABLE (seal_id bigint, ok boolean, reason text)
@@ -202,7 +208,8 @@ BEGIN
 		SELECT d.* INTO found_rows FROM auth._audit_digest(seal.previous, from_id, seal.last_id, seal.sealed_at) AS d;
 		IF cut.id IS NULL OR auth._audit_cut_problem(cut) IS NOT NULL THEN
 			reason := coalesce(reason, CASE
-				WHEN found_rows.row_count <> seal.row_count THEN format('%s rows were sealed, %s are there', seal.row_count,
+				WHEN found_rows.row_count <> seal.row_count
+					THEN format('%s rows were sealed, %s are there', seal.row_count,
 					found_rows.row_count)
 				WHEN found_rows.first_id IS DISTINCT FROM seal.first_id OR found_rows.digest <> seal.digest
 					THEN 'a row or the seal was changed'
@@ -228,6 +235,8 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth.audit_verify() IS 'computes every seal of the audit trail again and says which do not hold, and why, and which rows were cut by auth.cleanup(); a row without seal_id when rows were redacted that no erasure recorded';
+COMMENT ON FUNCTION auth.audit_verify() IS
+	'computes every seal of the audit trail again and says which do not hold, and why, and which rows were cut by '
+	'auth.cleanup(); a row without seal_id when rows were redacted that no erasure recorded';
 REVOKE ALL ON FUNCTION auth.audit_verify() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.audit_verify() TO auth_admin;

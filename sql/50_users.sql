@@ -406,7 +406,8 @@ BEGIN
 	END IF;
 	wanted := lower(normalize(nullif(search, ''), NFC));
 	-- one more than asked for, to know whether there is a next page
-	SELECT jsonb_agg(auth._user_json(p.u) || jsonb_build_object('last_sign_in_at', auth.last_sign_in_at(p.id)) ORDER BY p.id)
+	SELECT jsonb_agg(auth._user_json(p.u) || jsonb_build_object('last_sign_in_at', auth.last_sign_in_at(p.id))
+		ORDER BY p.id)
 				FILTER (WHERE p.position <= page_size), array_agg(p.id ORDER BY p.id)
 		INTO users, ids
 		FROM (
@@ -422,6 +423,8 @@ BEGIN
 		CASE WHEN cardinality(ids) > page_size THEN ids[page_size] END);
 END
 $$;
-COMMENT ON FUNCTION auth_api.admin_users(text, uuid, integer) IS 'users in pages, for platform administrators: {users, next}; each with last_sign_in_at; next is the after of the next page, null on the last';
+COMMENT ON FUNCTION auth_api.admin_users(text, uuid, integer) IS
+	'users in pages, for platform administrators: {users, next}; each with last_sign_in_at; next is the after of the '
+	'next page, null on the last';
 REVOKE ALL ON FUNCTION auth_api.admin_users(text, uuid, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.admin_users(text, uuid, integer) TO authenticated;

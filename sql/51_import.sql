@@ -114,7 +114,8 @@ CREATE OR REPLACE FUNCTION auth._import_problem(i auth.user_imports, address tex
 		WHEN jsonb_typeof(i.profile) <> 'object' OR octet_length(i.profile::text) > 65536 THEN 'profile is not a JSON object of at most 64 KiB'
 		WHEN NOT i.created_at BETWEEN '1970-01-01 00:00:00Z' AND statement_timestamp() THEN 'created_at is not in the past'
 		WHEN (i.tenant_id IS NULL) <> (i.role IS NULL) THEN 'tenant_id and role go together'
-		WHEN i.role COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$' OR i.role IN ('anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner', 'auth_hook')
+		WHEN i.role COLLATE "C" !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$'
+			OR i.role IN ('anon', 'authenticated', 'auth_admin', 'auth_platform', 'auth_owner', 'auth_hook')
 			THEN 'role is not valid'
 		WHEN i.tenant_id IS NOT NULL AND NOT has_tenant THEN 'tenant not found'
 		ELSE 'password_hash is not accepted: ' || auth.password_hash_problem(i.password_hash)

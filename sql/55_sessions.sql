@@ -278,8 +278,10 @@ REVOKE ALL ON FUNCTION auth._cookie_clear() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION auth._cookie_session() RETURNS uuid
 	LANGUAGE sql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	RETURN CASE WHEN NOT auth._is_cross_site() THEN (auth._refresh_row(auth._opaque_hash(auth._cookie_token()))).session_id END;
-COMMENT ON FUNCTION auth._cookie_session() IS 'the session whose refresh token, used or not, came by cookie; not from another site';
+	RETURN CASE WHEN NOT auth._is_cross_site()
+		THEN (auth._refresh_row(auth._opaque_hash(auth._cookie_token()))).session_id END;
+COMMENT ON FUNCTION auth._cookie_session() IS
+	'the session whose refresh token, used or not, came by cookie; not from another site';
 REVOKE ALL ON FUNCTION auth._cookie_session() FROM PUBLIC;
 
 -- The session of the cookie is not always that of the access token: another tab may
@@ -313,7 +315,7 @@ REVOKE ALL ON FUNCTION auth._cookie_session_end(text) FROM PUBLIC;
 
 -- intrex_auth.single_session ---------------------------------------------------
 
--- The token is the proof: whoever presents it could log its session out.
+-- The token is the proof: anyone who presents it could log its session out.
 CREATE OR REPLACE FUNCTION auth._bearer_session() RETURNS uuid
 	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -339,7 +341,8 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._single_session_demand() IS 'raises 55000 above READ COMMITTED where a login ends all other sessions of its user';
+COMMENT ON FUNCTION auth._single_session_demand() IS
+	'raises 55000 above READ COMMITTED where a login ends all other sessions of its user';
 REVOKE ALL ON FUNCTION auth._single_session_demand() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._single_session_lock(user_id uuid) RETURNS void
@@ -352,7 +355,9 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._single_session_lock(uuid) IS 'has the logins of a user wait for one another where each ends all other sessions; a login takes it before its tenant';
+COMMENT ON FUNCTION auth._single_session_lock(uuid) IS
+	'has the logins of a user wait for one another where each ends all other sessions; a login takes it before its '
+	'tenant';
 REVOKE ALL ON FUNCTION auth._single_session_lock(uuid) FROM PUBLIC;
 
 -- Called for each session that begins, once nothing can refuse it any more
@@ -382,12 +387,15 @@ BEGIN
 			SELECT _single_session.session_id))
 		ORDER BY s.id
 	LOOP
-		IF auth._revoke_sessions(former.user_id, CASE former.proof WHEN 'user' THEN 'other_login' ELSE 'replaced' END, former.id) > 0 THEN
+		IF auth._revoke_sessions(former.user_id, CASE former.proof WHEN 'user' THEN 'other_login' ELSE 'replaced' END,
+			former.id) > 0 THEN
 			PERFORM auth._audit('session_replaced', 'success', NULL, former.user_id, former.tenant_id, former.id, NULL,
 				jsonb_build_object('by', former.proof, 'replaced_by', session_id));
 		END IF;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth._single_session(uuid, uuid) IS 'ends the sessions that a new one takes the place of, as intrex_auth.single_session says: the one that the request proves, or also all others of the user';
+COMMENT ON FUNCTION auth._single_session(uuid, uuid) IS
+	'ends the sessions that a new one takes the place of, as intrex_auth.single_session says: the one that the request '
+	'proves, or also all others of the user';
 REVOKE ALL ON FUNCTION auth._single_session(uuid, uuid) FROM PUBLIC;

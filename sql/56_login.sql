@@ -99,7 +99,7 @@ CREATE OR REPLACE FUNCTION auth._refresh_rotate(refresh_token text, tenant_id uu
 COMMENT ON FUNCTION auth._refresh_rotate(text, uuid) IS 'exchanges a refresh token that is good and unused: the grant, in this tenant or in none, with its audit row; NULL when it is not';
 REVOKE ALL ON FUNCTION auth._refresh_rotate(text, uuid) FROM PUBLIC;
 
--- Each successor is HMAC(salt, token): whoever holds a token can be led forward along its line,
+-- Each successor is HMAC(salt, token): anyone who holds a token can be led forward along its line,
 -- and nobody else can.  64 steps are more than the tabs of a browser take at once.
 CREATE OR REPLACE FUNCTION auth._refresh_newest(refresh_token text,
 		OUT token text, OUT token_hash bytea, OUT expires_at timestamptz)
@@ -124,7 +124,8 @@ BEGIN
 	token := NULL;
 END
 $$;
-COMMENT ON FUNCTION auth._refresh_newest(text) IS 'the unused token that a refresh token leads to, at most 64 rotations on, itself if it is unused; NULL beyond that';
+COMMENT ON FUNCTION auth._refresh_newest(text) IS
+	'the unused token that a refresh token leads to, at most 64 rotations on, itself if it is unused; NULL beyond that';
 REVOKE ALL ON FUNCTION auth._refresh_newest(text) FROM PUBLIC;
 
 -- Rotation only inserts, so nothing fails with 40001 at READ COMMITTED or
@@ -159,7 +160,8 @@ BEGIN
 		RETURN auth._turn_away('refresh', 400, 'validation_failed', 'refresh_token is required');
 	END IF;
 	presented := auth._refresh_row(auth._opaque_hash(refresh_token));
-	SELECT s.user_id, s.tenant_id, s.revoked_reason INTO session FROM auth.sessions AS s WHERE s.id = presented.session_id;
+	SELECT s.user_id, s.tenant_id, s.revoked_reason INTO session FROM auth.sessions AS s
+		WHERE s.id = presented.session_id;
 	IF NOT FOUND THEN
 		IF by_cookie AND refresh_token IS NOT NULL THEN
 			PERFORM auth._cookie_clear();
@@ -221,7 +223,9 @@ BEGIN
 	RETURN coalesce(auth._refresh_rotate(refresh_token, tenant), auth._refresh_unusual(refresh_token, presented_at, by_cookie));
 END
 $$;
-COMMENT ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) IS 'what auth_api.refresh() does where something is not as usual: refusals, theft, the newest successor of a used token, another tenant';
+COMMENT ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) IS
+	'what auth_api.refresh() does where something is not as usual: refusals, theft, the newest successor of a used '
+	'token, another tenant';
 REVOKE ALL ON FUNCTION auth._refresh_unusual(text, timestamptz, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth_api.refresh(refresh_token text DEFAULT NULL) RETURNS jsonb

@@ -230,11 +230,13 @@ BEGIN
 	RETURN auth._refuse(event, 403, 'invalid_current_password', 'The current password is wrong');
 END
 $$;
-COMMENT ON FUNCTION auth._refuse_current_password(text) IS 'refuses a caller who does not confirm with the current password';
+COMMENT ON FUNCTION auth._refuse_current_password(text) IS
+	'refuses a caller who does not confirm with the current password';
 REVOKE ALL ON FUNCTION auth._refuse_current_password(text) FROM PUBLIC;
 
--- A stolen access token is no better place to guess the password than the login.
-CREATE OR REPLACE FUNCTION auth._turn_away_unconfirmed(event text, account auth.users, current_password text) RETURNS jsonb
+-- A stolen access token is not a better place to guess the password than the login.
+CREATE OR REPLACE FUNCTION auth._turn_away_unconfirmed(event text, account auth.users, current_password text)
+	RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -256,7 +258,8 @@ BEGIN
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth._turn_away_unconfirmed(text, auth.users, text) IS 'counts and checks the current password that a caller confirms with; the refusal, NULL to go on';
+COMMENT ON FUNCTION auth._turn_away_unconfirmed(text, auth.users, text) IS
+	'counts and checks the current password that a caller confirms with; the refusal, NULL to go on';
 REVOKE ALL ON FUNCTION auth._turn_away_unconfirmed(text, auth.users, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth_api.change_password(current_password text, new_password text) RETURNS jsonb
@@ -389,7 +392,8 @@ BEGIN
 			'aal', l.aal, 'address', host(l.address), 'user_agent', l.user_agent, 'current', l.is_current) ORDER BY l.is_current DESC, l.last_used_at DESC, l.id)
 		INTO sessions
 		FROM (
-			SELECT s.*, s.id IS NOT DISTINCT FROM auth.session_id() AS is_current, coalesce(r.last_used_at, s.created_at) AS last_used_at,
+			SELECT s.*, s.id IS NOT DISTINCT FROM auth.session_id() AS is_current,
+				coalesce(r.last_used_at, s.created_at) AS last_used_at,
 				least(r.expires_at, s.expires_at) AS idle_expires_at
 			FROM auth.sessions AS s
 			CROSS JOIN LATERAL (
@@ -403,7 +407,9 @@ BEGIN
 	RETURN jsonb_build_object('sessions', coalesce(sessions, '[]'));
 END
 $$;
-COMMENT ON FUNCTION auth_api.sessions() IS 'where the caller is logged in: {sessions}, this one first, then the 199 used last; last_used_at is the time of the last refresh, expires_at the end in any case (null: none), idle_expires_at that without a refresh';
+COMMENT ON FUNCTION auth_api.sessions() IS
+	'where the caller is logged in: {sessions}, this one first, then the 199 used last; last_used_at is the time of '
+	'the last refresh, expires_at the end in any case (null: none), idle_expires_at that without a refresh';
 REVOKE ALL ON FUNCTION auth_api.sessions() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.sessions() TO authenticated;
 

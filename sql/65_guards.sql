@@ -212,9 +212,12 @@ BEGIN
 	RETURN jsonb_build_object('valid', reason IS NULL, 'reason', reason, 'session',
 		CASE WHEN session.id IS NOT NULL THEN
 			to_jsonb(session) || jsonb_build_object('idle_expires_at',
-				(SELECT least(max(t.expires_at), session.expires_at) FROM auth.refresh_tokens AS t WHERE t.session_id = session.id)) END);
+				(SELECT least(max(t.expires_at), session.expires_at) FROM auth.refresh_tokens AS t
+					WHERE t.session_id = session.id)) END);
 END
 $$;
-COMMENT ON FUNCTION auth.validate_session_access(uuid, uuid) IS 'whether a session is good for a user now: {valid, session, reason}; the session with expires_at, its end in any case, and idle_expires_at, that without a refresh';
+COMMENT ON FUNCTION auth.validate_session_access(uuid, uuid) IS
+	'whether a session is good for a user now: {valid, session, reason}; the session with expires_at, its end in any '
+	'case, and idle_expires_at, that without a refresh';
 REVOKE ALL ON FUNCTION auth.validate_session_access(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.validate_session_access(uuid, uuid) TO auth_admin;

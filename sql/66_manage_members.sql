@@ -208,7 +208,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN auth._refuse('member_remove', 404, 'member_not_found', 'Member not found', details);
 	END IF;
-	-- everybody may remove himself: auth_api.leave_tenant()
+	-- all users may remove themselves: auth_api.leave_tenant()
 	IF me.scope <> 'platform' AND target.user_id <> auth.uid() AND NOT (
 		auth._may_grant(me.tenant, me.role, target.role) AND auth._within_units(me.scope, me.unit_ids, target.unit_ids)) THEN
 		RETURN auth._refuse('member_remove', 403, 'insufficient_permissions', 'Insufficient permissions', details);
@@ -266,7 +266,8 @@ BEGIN
 	RETURN jsonb_build_object('left', (mine.member).tenant_id);
 END
 $$;
-COMMENT ON FUNCTION auth_api.leave_tenant() IS 'ends the caller''s membership in his tenant: {left}; his session goes on with the next refresh';
+COMMENT ON FUNCTION auth_api.leave_tenant() IS
+	'ends the caller''s membership in the tenant of the token: {left}; the session goes on with the next refresh';
 REVOKE ALL ON FUNCTION auth_api.leave_tenant() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.leave_tenant() TO authenticated;
 

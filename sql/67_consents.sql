@@ -84,7 +84,8 @@ BEGIN
 				updated_at = clock_timestamp();
 END
 $$;
-COMMENT ON FUNCTION auth.consent_purpose_set(text, text, text) IS 'adds a purpose, or says anew which version of its text is in force; earlier consents stay good';
+COMMENT ON FUNCTION auth.consent_purpose_set(text, text, text) IS
+	'adds a purpose, or changes which version of its text is in force; earlier consents stay good';
 REVOKE ALL ON FUNCTION auth.consent_purpose_set(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.consent_purpose_set(text, text, text) TO auth_admin;
 

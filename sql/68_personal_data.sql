@@ -364,7 +364,10 @@ BEGIN
 	RETURN auth._export(user_id, NULL, max_rows);
 END
 $$;
-COMMENT ON FUNCTION auth.export_user(uuid, integer) IS 'everything that belongs to a user, of all tenants: {user, memberships, membership_history, sessions, last_sign_ins, consents, audit_log, tables, truncated, unreadable}; without secrets; at most so many rows of a table, and 32 MiB';
+COMMENT ON FUNCTION auth.export_user(uuid, integer) IS
+	'everything that belongs to a user, of all tenants: {user, memberships, membership_history, sessions, '
+	'last_sign_ins, consents, audit_log, tables, truncated, unreadable}; without secrets; at most so many rows of a '
+	'table, and 32 MiB';
 REVOKE ALL ON FUNCTION auth.export_user(uuid, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.export_user(uuid, integer) TO auth_admin;
 
@@ -380,6 +383,9 @@ BEGIN
 	RETURN auth._export(auth.uid(), auth.role(), 10000);
 END
 $$;
-COMMENT ON FUNCTION auth_api.export_my_data() IS 'what belongs to the caller: {user, memberships, membership_history, sessions, last_sign_ins, consents, audit_log, tables, truncated, tenant_id}; of application tables the rows and columns that he may read in the tenant of his token';
+COMMENT ON FUNCTION auth_api.export_my_data() IS
+	'what belongs to the caller: {user, memberships, membership_history, sessions, last_sign_ins, consents, audit_log, '
+	'tables, truncated, tenant_id}; of application tables the rows and columns that they may read in the tenant of '
+	'their token';
 REVOKE ALL ON FUNCTION auth_api.export_my_data() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.export_my_data() TO authenticated;

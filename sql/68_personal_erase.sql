@@ -222,7 +222,8 @@ BEGIN
 					RAISE;
 				WHEN OTHERS THEN
 					-- the text of the error may have the row in it
-					GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, table_name = TABLE_NAME, schema_name = SCHEMA_NAME,
+					GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, table_name = TABLE_NAME,
+						schema_name = SCHEMA_NAME,
 						hint = PG_EXCEPTION_HINT;
 					action := 'held';
 					-- the last line of a trigger's error tells how to do without; see src/others.c
@@ -246,7 +247,10 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth._erase_rows(uuid, boolean, boolean) IS 'deletes or clears the rows of application tables that name a user; what became of them by table, what holds the user back: a number of rows, or a SQLSTATE, by which keys none is to be found afterwards, and how to do without triggers that raised errors';
+COMMENT ON FUNCTION auth._erase_rows(uuid, boolean, boolean) IS
+	'deletes or clears the rows of application tables that name a user; what became of them by table, what holds the '
+	'user back: a number of rows, or a SQLSTATE, by which keys none is to be found afterwards, and how to do without '
+	'triggers that raised errors';
 REVOKE ALL ON FUNCTION auth._erase_rows(uuid, boolean, boolean) FROM PUBLIC;
 
 -- A trigger of the application can keep a row that a foreign key deletes, or take back
@@ -318,7 +322,8 @@ BEGIN
 	RETURN jsonb_build_object('pseudonym', pseudonym, 'tables', outcome.done, 'audit_rows', redacted);
 END
 $$;
-COMMENT ON FUNCTION auth._erase_person(auth.users, text, boolean, boolean) IS 'erases a user: {pseudonym, tables, audit_rows}, or {held, remedies} when rows are in the way';
+COMMENT ON FUNCTION auth._erase_person(auth.users, text, boolean, boolean) IS
+	'erases a user: {pseudonym, tables, audit_rows}, or {held, remedies} when rows are in the way';
 REVOKE ALL ON FUNCTION auth._erase_person(auth.users, text, boolean, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.user_erase(user_id uuid, cascade boolean DEFAULT false, anonymize boolean DEFAULT false) RETURNS jsonb
@@ -345,8 +350,10 @@ BEGIN
 			DETAIL = format('In the way are: %s.', (SELECT string_agg(h.key || CASE jsonb_typeof(h.value)
 				WHEN 'number' THEN format(' (%s rows)', h.value) ELSE format(' (SQLSTATE %s)', h.value #>> '{}') END, ', ' ORDER BY h.key)
 				FROM jsonb_each(answer -> 'held') AS h)),
-			HINT = concat_ws(' ', 'anonymize => true clears references that may be null, cascade => true deletes such rows.',
-				(SELECT string_agg(DISTINCT r, ' ' ORDER BY r) FROM jsonb_array_elements_text(answer -> 'remedies') AS r));
+			HINT = concat_ws(' ',
+				'anonymize => true clears references that may be null, cascade => true deletes such rows.',
+				(SELECT string_agg(DISTINCT r, ' ' ORDER BY r)
+					FROM jsonb_array_elements_text(answer -> 'remedies') AS r));
 	END IF;
 	RETURN answer;
 END
@@ -409,13 +416,15 @@ BEGIN
 		END IF;
 	END;
 	IF answer ? 'held' THEN
-		RETURN auth._refuse('account_delete', 409, 'account_in_use', 'The account is still referred to: ask an administrator to delete it',
+		RETURN auth._refuse('account_delete', 409, 'account_in_use',
+			'The account is still referred to: ask an administrator to delete it',
 			answer - 'remedies');
 	END IF;
 	PERFORM auth._cookie_clear();
 	RETURN jsonb_build_object('deleted', caller);
 END
 $$;
-COMMENT ON FUNCTION auth_api.delete_my_account(text) IS 'erases the caller, who gives his password: {deleted}; references that must stay are cleared';
+COMMENT ON FUNCTION auth_api.delete_my_account(text) IS
+	'erases the caller, who gives their password: {deleted}; references that must stay are cleared';
 REVOKE ALL ON FUNCTION auth_api.delete_my_account(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth_api.delete_my_account(text) TO authenticated;

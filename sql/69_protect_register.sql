@@ -65,7 +65,9 @@ GRANT EXECUTE ON FUNCTION auth._protect_renamed() TO auth_admin;
 CREATE OR REPLACE FUNCTION auth._protect_nulls(target regclass, column_name name) RETURNS bigint
 	LANGUAGE c STABLE STRICT
 	AS 'MODULE_PATHNAME', 'intrex_auth_protect_nulls';
-COMMENT ON FUNCTION auth._protect_nulls(regclass, name) IS 'how many rows of a table and its parts have NULL in a column of type uuid; for those who have the rights of their owners';
+COMMENT ON FUNCTION auth._protect_nulls(regclass, name) IS
+	'how many rows of a table and its parts have NULL in a column of type uuid; for those who have the rights of their '
+	'owners';
 REVOKE ALL ON FUNCTION auth._protect_nulls(regclass, name) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_nulls(regclass, name) TO auth_admin;
 

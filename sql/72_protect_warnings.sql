@@ -137,7 +137,7 @@ COMMENT ON FUNCTION auth._protect_views(regclass) IS 'Internal: warnings about v
 REVOKE ALL ON FUNCTION auth._protect_views(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_views(regclass) TO auth_admin;
 
--- Whoever has the rights of its owner can switch the row level security of a table off.
+-- A role with the rights of its owner can switch the row level security of a table off.
 -- An owner that can log in, or whose rights a login role of clients has, is named with
 -- the first table of it that is protected: once, not with each table. Owners whose
 -- rights the API roles themselves have are refused by auth._protect_check().
@@ -148,15 +148,19 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT auth._protect_warning(
-		format('%s can log in%s, and could switch row level security off: a role that cannot log in is a better owner of tables',
-			CASE WHEN l.oid = o.oid THEN format('%I, the owner of %s,', o.rolname, target) ELSE quote_ident(l.rolname) END,
-			CASE WHEN l.oid <> o.oid THEN format(' for clients and has the rights of %I, the owner of %s', o.rolname, target) END),
+		format('%s can log in%s, and could switch row level security off: '
+			'a role that cannot log in is a better owner of tables',
+			CASE WHEN l.oid = o.oid THEN format('%I, the owner of %s,', o.rolname, target)
+				ELSE quote_ident(l.rolname) END,
+			CASE WHEN l.oid <> o.oid THEN format(' for clients and has the rights of %I, the owner of %s', o.rolname,
+				target) END),
 		CASE WHEN l.oid = o.oid THEN format('ALTER TABLE %s OWNER TO …', target)
 			ELSE format('REVOKE %I FROM %I', o.rolname, l.rolname) END)
 	FROM pg_class c
 	JOIN pg_roles o ON o.oid = c.relowner AND NOT o.rolsuper
 	JOIN pg_roles l ON l.rolcanlogin AND NOT l.rolsuper AND (l.oid = o.oid
-		OR pg_has_role(l.oid, o.oid, 'MEMBER') AND (pg_has_role(l.oid, 'anon', 'MEMBER') OR pg_has_role(l.oid, 'authenticated', 'MEMBER')))
+		OR pg_has_role(l.oid, o.oid, 'MEMBER')
+			AND (pg_has_role(l.oid, 'anon', 'MEMBER') OR pg_has_role(l.oid, 'authenticated', 'MEMBER')))
 	WHERE c.oid = target
 		AND NOT EXISTS (
 			SELECT FROM auth.protected_tables p
@@ -165,7 +169,8 @@ AS $$
 			WHERE other.relowner = c.relowner AND other.oid NOT IN (SELECT auth._protect_tree(target)))
 	ORDER BY l.oid <> o.oid, l.rolname
 $$;
-COMMENT ON FUNCTION auth._protect_owner(regclass) IS 'Internal: warnings about who could switch row level security off, with the first table of an owner';
+COMMENT ON FUNCTION auth._protect_owner(regclass) IS
+	'Internal: warnings about who could switch row level security off, with the first table of an owner';
 REVOKE ALL ON FUNCTION auth._protect_owner(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth._protect_owner(regclass) TO auth_admin;
 

@@ -84,13 +84,17 @@ BEGIN
 		|| columns::text[];
 END
 $$;
-COMMENT ON FUNCTION auth._row_question(regclass, text, boolean, boolean, boolean) IS 'of a protected table: a query that tells by the values of its columns whether a row is for the caller (NULL: each is), and the columns of key, tenant, unit, owner and assignee';
+COMMENT ON FUNCTION auth._row_question(regclass, text, boolean, boolean, boolean) IS
+	'of a protected table: a query that tells by the values of its columns whether a row is for the caller (NULL: each '
+	'is), and the columns of key, tenant, unit, owner and assignee';
 REVOKE ALL ON FUNCTION auth._row_question(regclass, text, boolean, boolean, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.readable_row(target regclass, row_id uuid, action text DEFAULT NULL) RETURNS uuid[]
 	LANGUAGE c STABLE
 	AS 'MODULE_PATHNAME', 'intrex_auth_readable_row';
-COMMENT ON FUNCTION auth.readable_row(regclass, uuid, text) IS 'key, tenant, unit, owner and assignee of a row of a protected table, if the caller may SELECT it and, when an action is given, do this to it; else NULL. Runs no code of the owner of the table';
+COMMENT ON FUNCTION auth.readable_row(regclass, uuid, text) IS
+	'key, tenant, unit, owner and assignee of a row of a protected table, if the caller may SELECT it and, when an '
+	'action is given, do this to it; else NULL. Runs no code of the owner of the table';
 REVOKE ALL ON FUNCTION auth.readable_row(regclass, uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.readable_row(regclass, uuid, text) TO anon, authenticated, auth_admin;
 
@@ -113,7 +117,9 @@ BEGIN
 	RETURN false;
 END
 $$;
-COMMENT ON FUNCTION auth.can_access(text, uuid, text) IS 'whether the caller may do this to the row with this key, in the protected tables of the resource that the caller may SELECT from';
+COMMENT ON FUNCTION auth.can_access(text, uuid, text) IS
+	'whether the caller may do this to the row with this key, in the protected tables of the resource that the caller '
+	'may SELECT from';
 REVOKE ALL ON FUNCTION auth.can_access(text, uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.can_access(text, uuid, text) TO anon, authenticated, auth_admin;
 
@@ -330,7 +336,8 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth.row_facts(regclass, uuid) IS 'tenant, unit, owner and assignee of a row, if the caller may SELECT it';
+COMMENT ON FUNCTION auth.row_facts(regclass, uuid) IS
+	'tenant, unit, owner and assignee of a row, if the caller may SELECT it';
 REVOKE ALL ON FUNCTION auth.row_facts(regclass, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.row_facts(regclass, uuid) TO auth_admin;
 

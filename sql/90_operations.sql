@@ -20,12 +20,14 @@ BEGIN
 	UPDATE auth.cleanup_passes AS p
 		SET began_at = clock_timestamp(), at = DEFAULT, key = DEFAULT, is_through = DEFAULT, skipped = DEFAULT
 		WHERE p.source = _cleanup_pass.source AND p.is_through
-			AND p.began_at < clock_timestamp() - CASE p.skipped WHEN '[]' THEN interval '30 days' ELSE interval '1 day' END;
+			AND p.began_at < clock_timestamp() - CASE p.skipped WHEN '[]' THEN interval '30 days'
+				ELSE interval '1 day' END;
 	SELECT p.* INTO pass FROM auth.cleanup_passes AS p WHERE p.source = _cleanup_pass.source;
 	RETURN pass;
 END
 $$;
-COMMENT ON FUNCTION auth._cleanup_pass(text) IS 'how far housekeeping has come in a kind of row; from the beginning when it is time for that';
+COMMENT ON FUNCTION auth._cleanup_pass(text) IS
+	'how far housekeeping has come in a kind of row; from the beginning when it is time for that';
 REVOKE ALL ON FUNCTION auth._cleanup_pass(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._cleanup_skipped(skipped jsonb, more jsonb) RETURNS jsonb
@@ -38,21 +40,25 @@ CREATE OR REPLACE FUNCTION auth._cleanup_skipped(skipped jsonb, more jsonb) RETU
 		FROM jsonb_array_elements(skipped || more) AS e
 		GROUP BY 1) AS s
 $$;
-COMMENT ON FUNCTION auth._cleanup_skipped(jsonb, jsonb) IS 'two lists of rows that were left as one, with the sums of rows';
+COMMENT ON FUNCTION auth._cleanup_skipped(jsonb, jsonb) IS
+	'two lists of rows that were left as one, with the sums of rows';
 REVOKE ALL ON FUNCTION auth._cleanup_skipped(jsonb, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._cleanup_held(table_name name, state text, held_in text, held_by text,
 	held_constraint text) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE
 	RETURN jsonb_strip_nulls(jsonb_build_object('table', 'auth.' || table_name, 'sqlstate', state, 'rows', 1,
-		'by', CASE WHEN held_by <> '' THEN format('%I.%I', held_in, held_by) END, 'constraint', nullif(held_constraint, '')));
-COMMENT ON FUNCTION auth._cleanup_held(name, text, text, text, text) IS 'how a row is told that could not be deleted: {table, by, constraint, sqlstate, rows}, by an error''s own fields';
+		'by', CASE WHEN held_by <> '' THEN format('%I.%I', held_in, held_by) END, 'constraint',
+		nullif(held_constraint, '')));
+COMMENT ON FUNCTION auth._cleanup_held(name, text, text, text, text) IS
+	'how a row is told that could not be deleted: {table, by, constraint, sqlstate, rows}, by an error''s own fields';
 REVOKE ALL ON FUNCTION auth._cleanup_held(name, text, text, text, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._cleanup_fails(state text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE
 	RETURN state = '40001' OR left(state, 2) IN ('53', '58', 'XX');
-COMMENT ON FUNCTION auth._cleanup_fails(text) IS 'whether an error is not about the row: an old snapshot, no memory or disk, damage';
+COMMENT ON FUNCTION auth._cleanup_fails(text) IS
+	'whether an error is not about the row: an old snapshot, no memory or disk, damage';
 REVOKE ALL ON FUNCTION auth._cleanup_fails(text) FROM PUBLIC;
 
 -- What cannot be deleted is found by halves: a few subtransactions for each such row, and
@@ -84,10 +90,12 @@ BEGIN
 	BEGIN
 		IF table_name = 'sessions' THEN
 			INSERT INTO auth.last_sign_ins AS l (user_id, at)
-				SELECT s.user_id, max(s.created_at) FROM auth.sessions AS s WHERE s.id = ANY (keys::uuid[]) GROUP BY s.user_id
+				SELECT s.user_id, max(s.created_at) FROM auth.sessions AS s WHERE s.id = ANY (keys::uuid[])
+					GROUP BY s.user_id
 				ON CONFLICT (user_id) DO UPDATE SET at = EXCLUDED.at WHERE l.at < EXCLUDED.at;
 		END IF;
-		EXECUTE format('DELETE FROM auth.%I AS t WHERE t.%I = ANY ($1::%s[])', table_name, key_column, key_type) USING keys;
+		EXECUTE format('DELETE FROM auth.%I AS t WHERE t.%I = ANY ($1::%s[])', table_name, key_column, key_type)
+			USING keys;
 		GET DIAGNOSTICS removed = ROW_COUNT;
 		RETURN;
 	EXCEPTION WHEN OTHERS THEN
@@ -107,7 +115,9 @@ BEGIN
 	skipped := auth._cleanup_skipped(one.skipped, other.skipped);
 END
 $$;
-COMMENT ON FUNCTION auth._cleanup_remove(name, name, text[]) IS 'deletes rows of one of our tables by key, and keeps of sessions when their users last signed in; those that cannot be deleted stay, and are told with what holds them';
+COMMENT ON FUNCTION auth._cleanup_remove(name, name, text[]) IS
+	'deletes rows of one of our tables by key, and keeps of sessions when their users last signed in; those that '
+	'cannot be deleted stay, and are told with what holds them';
 REVOKE ALL ON FUNCTION auth._cleanup_remove(name, name, text[]) FROM PUBLIC;
 
 -- Rows that somebody has locked are left, and the users of sessions are locked before
@@ -122,22 +132,25 @@ DECLARE
 		WHERE a.attrelid = format('auth.%I', table_name)::regclass AND a.attname = key_column);
 	busy bigint := 0;
 BEGIN
-	EXECUTE format('SELECT array_agg(l.key) FROM (SELECT t.%2$I::text AS key FROM auth.%1$I AS t %4$s WHERE t.%2$I = ANY ($1::%3$s[])'
-			' FOR UPDATE OF t SKIP LOCKED %5$s) AS l', table_name, key_column, key_type,
+	EXECUTE format('SELECT array_agg(l.key) FROM (SELECT t.%2$I::text AS key FROM auth.%1$I AS t %4$s'
+			' WHERE t.%2$I = ANY ($1::%3$s[]) FOR UPDATE OF t SKIP LOCKED %5$s) AS l', table_name, key_column, key_type,
 			CASE table_name WHEN 'sessions' THEN 'JOIN auth.users AS u ON u.id = t.user_id' END,
 			CASE table_name WHEN 'sessions' THEN 'FOR KEY SHARE OF u SKIP LOCKED' END)
 		INTO keys USING wanted;
 	keys := coalesce(keys, '{}');
 	IF cardinality(keys) < cardinality(wanted) THEN
-		EXECUTE format('SELECT count(*) FROM auth.%1$I AS t WHERE t.%2$I = ANY ($1::%3$s[]) AND t.%2$I <> ALL ($2::%3$s[])',
+		EXECUTE format('SELECT count(*) FROM auth.%1$I AS t'
+				' WHERE t.%2$I = ANY ($1::%3$s[]) AND t.%2$I <> ALL ($2::%3$s[])',
 				table_name, key_column, key_type)
 			INTO busy USING wanted, keys;
 	END IF;
 	skipped := CASE WHEN busy = 0 THEN '[]'
-		ELSE jsonb_build_array(jsonb_build_object('table', 'auth.' || table_name, 'sqlstate', '55P03', 'rows', busy)) END;
+		ELSE jsonb_build_array(jsonb_build_object('table', 'auth.' || table_name, 'sqlstate', '55P03', 'rows',
+			busy)) END;
 END
 $$;
-COMMENT ON FUNCTION auth._cleanup_lock(name, name, text[]) IS 'locks rows of one of our tables that nobody else has locked, and tells how many somebody has';
+COMMENT ON FUNCTION auth._cleanup_lock(name, name, text[]) IS
+	'locks rows of one of our tables that nobody else has locked, and tells how many somebody has';
 REVOKE ALL ON FUNCTION auth._cleanup_lock(name, name, text[]) FROM PUBLIC;
 
 -- The candidates are a query with four columns: the time when a row is due and a key that
@@ -149,11 +162,13 @@ CREATE OR REPLACE FUNCTION auth._cleanup_due(candidates text, key_type regtype, 
 		OUT examined integer, OUT at timestamptz, OUT key text, OUT ids text[])
 	LANGUAGE plpgsql STABLE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-		SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off
+		SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+		SET enable_hashjoin = off SET enable_mergejoin = off
 		SET jit = off SET max_parallel_workers_per_gather = 0 SET bytea_output = hex
 	AS $$
 DECLARE
-	query CONSTANT text := format('SELECT c.at, c.key::text AS key, c.id::text AS id, c.is_due FROM (%s) AS c (at, key, id, is_due)'
+	query CONSTANT text := format('SELECT c.at, c.key::text AS key, c.id::text AS id, c.is_due'
+		' FROM (%s) AS c (at, key, id, is_due)'
 		' WHERE c.at < $3 AND %s ORDER BY c.at, c.key LIMIT $4', candidates,
 		CASE pass.key WHEN '' THEN 'c.at >= $1' ELSE format('(c.at, c.key) > ($1, $2::%s)', key_type) END);
 	candidate record;
@@ -170,7 +185,8 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth._cleanup_due(text, regtype, auth.cleanup_passes, timestamptz, integer) IS 'the next rows of a kind that are due: how many were looked at, the last one, and the keys of those to delete';
+COMMENT ON FUNCTION auth._cleanup_due(text, regtype, auth.cleanup_passes, timestamptz, integer) IS
+	'the next rows of a kind that are due: how many were looked at, the last one, and the keys of those to delete';
 REVOKE ALL ON FUNCTION auth._cleanup_due(text, regtype, auth.cleanup_passes, timestamptz, integer) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._cleanup_source(source text, table_name name, key_column name, candidates text,
@@ -207,7 +223,9 @@ BEGIN
 		WHERE p.source = pass.source AND (goes_on OR p.is_through <> (examined < max));
 END
 $$;
-COMMENT ON FUNCTION auth._cleanup_source(text, name, name, text, regtype, timestamptz, integer) IS 'goes on with one kind of row: looks at up to so many that are due by a time, and deletes them but for those that are held';
+COMMENT ON FUNCTION auth._cleanup_source(text, name, name, text, regtype, timestamptz, integer) IS
+	'goes on with one kind of row: looks at up to so many that are due by a time, and deletes them but for those that '
+	'are held';
 REVOKE ALL ON FUNCTION auth._cleanup_source(text, name, name, text, regtype, timestamptz, integer) FROM PUBLIC;
 
 -- A session is over when it was revoked, or else when its end has come or its last
@@ -231,9 +249,11 @@ BEGIN
 		('sessions expired', 'uuid', 'SELECT s.expires_at, s.id, s.id, s.revoked_at IS NULL FROM auth.sessions AS s'),
 		('sessions idle', 'bytea', 'SELECT r.expires_at, r.token_hash, s.id,'
 			' s.revoked_at IS NULL AND NOT EXISTS (SELECT FROM auth.refresh_tokens AS n WHERE n.parent = r.token_hash)'
-			' AND NOT EXISTS (SELECT FROM auth.refresh_tokens AS n WHERE n.session_id = r.session_id AND n.generation > r.generation)'
+			' AND NOT EXISTS (SELECT FROM auth.refresh_tokens AS n WHERE n.session_id = r.session_id'
+			' AND n.generation > r.generation)'
 			' FROM auth.refresh_tokens AS r JOIN auth.sessions AS s ON s.id = r.session_id'),
-		('sessions without tokens', 'uuid', 'SELECT s.created_at, s.id, s.id, s.revoked_at IS NULL AND s.expires_at IS NULL'
+		('sessions without tokens', 'uuid',
+			'SELECT s.created_at, s.id, s.id, s.revoked_at IS NULL AND s.expires_at IS NULL'
 			' AND NOT EXISTS (SELECT FROM auth.refresh_tokens AS r WHERE r.session_id = s.id) FROM auth.sessions AS s')
 		) AS k (source, key_type, candidates)
 	LOOP
@@ -266,9 +286,11 @@ DECLARE
 	other record;
 BEGIN
 	outcome := auth._cleanup_source('refresh tokens expired', 'refresh_tokens', 'token_hash',
-		'SELECT r.expires_at, r.token_hash, r.token_hash, EXISTS (SELECT FROM auth.refresh_tokens AS n WHERE n.parent = r.token_hash)'
+		'SELECT r.expires_at, r.token_hash, r.token_hash, EXISTS (SELECT FROM auth.refresh_tokens AS n'
+		' WHERE n.parent = r.token_hash)'
 		-- or later ones, where the next has gone
-		' OR EXISTS (SELECT FROM auth.refresh_tokens AS n WHERE n.session_id = r.session_id AND n.generation > r.generation)'
+		' OR EXISTS (SELECT FROM auth.refresh_tokens AS n WHERE n.session_id = r.session_id'
+		' AND n.generation > r.generation)'
 		' FROM auth.refresh_tokens AS r', 'bytea', now_ - interval '1 day', max);
 	removed := outcome.removed;
 	skipped := outcome.skipped;
@@ -284,7 +306,8 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._cleanup_refresh_tokens(timestamptz, integer) IS 'deletes used refresh tokens that expired more than a day ago, and the oldest of large families';
+COMMENT ON FUNCTION auth._cleanup_refresh_tokens(timestamptz, integer) IS
+	'deletes used refresh tokens that expired more than a day ago, and the oldest of large families';
 REVOKE ALL ON FUNCTION auth._cleanup_refresh_tokens(timestamptz, integer) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth.cleanup(max integer DEFAULT 10000) RETURNS jsonb
@@ -337,7 +360,8 @@ BEGIN
 	invitations := auth._cleanup_source('invitations', 'invitations', 'id',
 		'SELECT i.expires_at, i.id, i.id, true FROM auth.invitations AS i', 'uuid', now_ - interval '30 days', max);
 
-	skipped := auth._cleanup_skipped(skipped, tokens.skipped || sessions.skipped || used.skipped || invitations.skipped);
+	skipped := auth._cleanup_skipped(skipped, tokens.skipped || sessions.skipped || used.skipped
+		|| invitations.skipped);
 	FOR entry IN SELECT s.value FROM jsonb_array_elements(skipped) AS s LOOP
 		RAISE WARNING USING
 			ERRCODE = '01000',
@@ -345,7 +369,8 @@ BEGIN
 			DETAIL = format('SQLSTATE %s%s%s.', entry ->> 'sqlstate', ', table ' || (entry ->> 'by'),
 				', constraint ' || (entry ->> 'constraint')),
 			HINT = CASE entry ->> 'sqlstate' WHEN '55P03' THEN 'Somebody has locked them.'
-				ELSE 'A foreign key to this table should say ON DELETE CASCADE or SET NULL, and no trigger should raise.' END
+				ELSE 'A foreign key to this table should say ON DELETE CASCADE or SET NULL, '
+					'and no trigger should raise.' END
 				|| ' They are tried again after a day.';
 	END LOOP;
 	RETURN jsonb_build_object('audit_cut', cut, 'audit_sealed', sealed, 'invitations', invitations.removed,
@@ -353,11 +378,15 @@ BEGIN
 		'refresh_tokens', tokens.removed, 'revoked_tokens', used.removed, 'sessions', sessions.removed,
 		-- all that is known to be held, also what this call did not try
 		'skipped', (SELECT auth._cleanup_skipped('[]', coalesce(jsonb_agg(e.value), '[]'))
-			FROM (SELECT s.value FROM jsonb_array_elements(skipped) AS s WHERE s.value ->> 'table' = 'auth.login_attempts'
+			FROM (SELECT s.value FROM jsonb_array_elements(skipped) AS s
+				WHERE s.value ->> 'table' = 'auth.login_attempts'
 				UNION ALL
 				SELECT s.value FROM auth.cleanup_passes AS p, jsonb_array_elements(p.skipped) AS s) AS e));
 END
 $$;
-COMMENT ON FUNCTION auth.cleanup(integer) IS 'seals the audit trail, removes what is older than intrex_auth.audit_retention, and removes attempts, sessions, refresh tokens, invitations and used one-time tokens that are long over; looks at up to so many rows of each that are due; returns the numbers, and in skipped the rows that are held: [{table, by, constraint, sqlstate, rows}]';
+COMMENT ON FUNCTION auth.cleanup(integer) IS
+	'seals the audit trail, removes what is older than intrex_auth.audit_retention, and removes attempts, sessions, '
+	'refresh tokens, invitations and used one-time tokens that are long over; looks at up to so many rows of each that '
+	'are due; returns the numbers, and in skipped the rows that are held: [{table, by, constraint, sqlstate, rows}]';
 REVOKE ALL ON FUNCTION auth.cleanup(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.cleanup(integer) TO auth_admin;

@@ -8,7 +8,8 @@
 CREATE OR REPLACE FUNCTION auth._watch_drops() RETURNS event_trigger
 	LANGUAGE c VOLATILE
 	AS 'MODULE_PATHNAME', 'intrex_auth_watch_drops';
-COMMENT ON FUNCTION auth._watch_drops() IS 'loads the library, which does not let the extension be dropped while it has users';
+COMMENT ON FUNCTION auth._watch_drops() IS
+	'loads the library, which does not let the extension be dropped while it has users';
 REVOKE ALL ON FUNCTION auth._watch_drops() FROM PUBLIC;
 
 CREATE EVENT TRIGGER intrex_auth_drop_guard ON ddl_command_start
@@ -16,4 +17,5 @@ CREATE EVENT TRIGGER intrex_auth_drop_guard ON ddl_command_start
 	EXECUTE FUNCTION auth._watch_drops();
 -- also with session_replication_role = replica
 ALTER EVENT TRIGGER intrex_auth_drop_guard ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER intrex_auth_drop_guard IS 'refuses to drop intrex_auth while it has users, unless intrex_auth.allow_drop is on';
+COMMENT ON EVENT TRIGGER intrex_auth_drop_guard IS
+	'refuses to drop intrex_auth while it has users, unless intrex_auth.allow_drop is on';

@@ -14,14 +14,16 @@ CREATE OR REPLACE FUNCTION auth._published_secrets(publication oid)
 	AS $$
 	SELECT c.oid::regclass, array_agg(a.attname::text ORDER BY a.attnum)
 	FROM pg_publication AS p
-		JOIN pg_class AS c ON c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+		JOIN pg_class AS c ON c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p')
+			AND c.relpersistence = 'p'
 		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		LEFT JOIN pg_publication_rel AS r ON r.prpubid = p.oid AND r.prrelid = c.oid
 	WHERE p.oid = publication
 		AND NOT has_column_privilege('auth_admin', c.oid, a.attnum, 'SELECT')
 		AND (p.puballtables
 			OR r.oid IS NOT NULL AND (r.prattrs IS NULL OR a.attnum = ANY (r.prattrs))
-			OR EXISTS (SELECT FROM pg_publication_namespace AS n WHERE n.pnpubid = p.oid AND n.pnnspid = c.relnamespace))
+			OR EXISTS (SELECT FROM pg_publication_namespace AS n WHERE n.pnpubid = p.oid
+				AND n.pnnspid = c.relnamespace))
 	GROUP BY c.oid
 	ORDER BY c.oid::regclass::text
 $$;
@@ -53,7 +55,8 @@ BEGIN
 			FROM pg_publication_namespace AS pn JOIN pg_namespace AS n ON n.oid = pn.pnnspid
 			WHERE pn.pnpubid = old.oid AND n.nspname NOT IN ('auth', 'auth_api');
 		SELECT string_agg(format('%s%s%s%s', CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END, c.oid::regclass,
-				' (' || columns.list || ')', ' WHERE (' || pg_get_expr(r.prqual, r.prrelid) || ')'), ', ' ORDER BY c.oid::regclass::text)
+				' (' || columns.list || ')', ' WHERE (' || pg_get_expr(r.prqual, r.prrelid) || ')'),
+				', ' ORDER BY c.oid::regclass::text)
 			INTO tables
 			FROM pg_publication_rel AS r
 				JOIN pg_class AS c ON c.oid = r.prrelid
@@ -75,7 +78,8 @@ BEGIN
 		publish, old.pubviaroot::text);
 END
 $$;
-COMMENT ON FUNCTION auth._publication_instead(oid) IS 'the statements that replace a publication by one without secrets of ours';
+COMMENT ON FUNCTION auth._publication_instead(oid) IS
+	'the statements that replace a publication by one without secrets of ours';
 REVOKE ALL ON FUNCTION auth._publication_instead(oid) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._warn_of_publication(publication oid) RETURNS void
@@ -97,7 +101,8 @@ BEGIN
 		HINT = format('Use instead: %s', auth._publication_instead(publication));
 END
 $$;
-COMMENT ON FUNCTION auth._warn_of_publication(oid) IS 'warns if a publication has secrets of ours, and says what to use instead';
+COMMENT ON FUNCTION auth._warn_of_publication(oid) IS
+	'warns if a publication has secrets of ours, and says what to use instead';
 REVOKE ALL ON FUNCTION auth._warn_of_publication(oid) FROM PUBLIC;
 
 -- SECURITY DEFINER, because who makes a publication may execute none of the above.

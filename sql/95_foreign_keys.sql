@@ -22,7 +22,8 @@ CREATE OR REPLACE FUNCTION auth._foreign_keys()
 		string_agg(format('c.%I', a.attname), ', ' ORDER BY i.n),
 		format('(%s) AND NOT EXISTS (SELECT FROM ONLY %s AS p WHERE %s)',
 			-- MATCH SIMPLE asks nothing of a key with a NULL in it
-			string_agg(format('c.%I IS NOT NULL', a.attname), CASE k.confmatchtype WHEN 'f' THEN ' OR ' ELSE ' AND ' END),
+			string_agg(format('c.%I IS NOT NULL', a.attname), CASE k.confmatchtype WHEN 'f' THEN ' OR '
+				ELSE ' AND ' END),
 			k.confrelid::regclass,
 			string_agg(format('p.%I = c.%I', b.attname, a.attname), ' AND '))
 	FROM pg_constraint AS k

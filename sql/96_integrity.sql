@@ -64,12 +64,14 @@ BEGIN
 	-- ids that will be drawn a second time
 	rule := 'identity';
 	FOR identity IN
-		SELECT c.oid::regclass AS relation, a.attname, pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence
+		SELECT c.oid::regclass AS relation, a.attname,
+			pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence
 		FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 		WHERE c.relnamespace = 'auth'::regnamespace AND a.attidentity <> ''
 		ORDER BY c.oid::regclass::text
 	LOOP
-		EXECUTE format('SELECT max(r.%I) FROM %s AS r, %s AS s HAVING max(r.%1$I) >= max(s.last_value + s.is_called::int)',
+		EXECUTE format('SELECT max(r.%I) FROM %s AS r, %s AS s'
+				' HAVING max(r.%1$I) >= max(s.last_value + s.is_called::int)',
 			identity.attname, identity.relation, identity.sequence) INTO found_at;
 		IF found_at IS NOT NULL THEN
 			relation := identity.relation;

@@ -8,7 +8,8 @@
 CREATE OR REPLACE FUNCTION auth._statement_begins() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_statement_begins';
-COMMENT ON FUNCTION auth._statement_begins() IS 'trigger: loads the library before a statement changes a table of the extension';
+COMMENT ON FUNCTION auth._statement_begins() IS
+	'trigger: loads the library before a statement changes a table of the extension';
 REVOKE ALL ON FUNCTION auth._statement_begins() FROM PUBLIC;
 
 -- BEFORE STATEMENT triggers fire in the order of their names, and this is the first.
@@ -45,7 +46,8 @@ CREATE OR REPLACE FUNCTION auth._attached_code(target oid) RETURNS TABLE (object
 			(NOT f.prosecdef, 'calls a function that is not SECURITY DEFINER',
 				format('ALTER FUNCTION %s SECURITY DEFINER; then create the trigger.', f.oid::regprocedure)),
 			(t.tgdeferrable, 'is deferrable', 'Make it NOT DEFERRABLE.'),
-			(t.tgname <= '!statement_begins' AND (t.tgtype & 3) = 2, 'has a name that comes before ours', 'Give it another name.')
+			(t.tgname <= '!statement_begins' AND (t.tgtype & 3) = 2, 'has a name that comes before ours',
+				'Give it another name.')
 		) AS c (is_so, problem, remedy)
 	WHERE t.tgrelid = target AND NOT t.tgisinternal AND f.pronamespace <> 'auth'::regnamespace AND c.is_so
 	UNION ALL
@@ -54,7 +56,8 @@ CREATE OR REPLACE FUNCTION auth._attached_code(target oid) RETURNS TABLE (object
 	FROM pg_rewrite AS r WHERE r.ev_class = target
 	UNION ALL
 	-- tables that inherit: our statements would change their rows
-	SELECT pg_describe_object('pg_class'::regclass, i.inhrelid, 0), 'inherits from a table of the extension', 'Refer to it by a foreign key.'
+	SELECT pg_describe_object('pg_class'::regclass, i.inhrelid, 0), 'inherits from a table of the extension',
+		'Refer to it by a foreign key.'
 	FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 	WHERE i.inhparent = target AND c.relnamespace <> 'auth'::regnamespace
 	UNION ALL
@@ -68,21 +71,29 @@ CREATE OR REPLACE FUNCTION auth._attached_code(target oid) RETURNS TABLE (object
 		SELECT d.classid, d.objid, 0 FROM pg_depend AS d
 		WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = target AND d.deptype IN ('a', 'n', 'i')
 			AND (d.classid IN ('pg_attrdef'::regclass, 'pg_statistic_ext'::regclass)
-				OR EXISTS (SELECT FROM pg_policy AS p WHERE d.classid = 'pg_policy'::regclass AND p.oid = d.objid AND p.polrelid = target)
-				OR EXISTS (SELECT FROM pg_trigger AS t WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid AND t.tgrelid = target)
-				OR EXISTS (SELECT FROM pg_constraint AS k WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.conrelid = target)
-				OR EXISTS (SELECT FROM pg_index AS x WHERE d.classid = 'pg_class'::regclass AND x.indexrelid = d.objid AND x.indrelid = target))
+				OR EXISTS (SELECT FROM pg_policy AS p WHERE d.classid = 'pg_policy'::regclass AND p.oid = d.objid
+					AND p.polrelid = target)
+				OR EXISTS (SELECT FROM pg_trigger AS t WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+					AND t.tgrelid = target)
+				OR EXISTS (SELECT FROM pg_constraint AS k WHERE d.classid = 'pg_constraint'::regclass
+					AND k.oid = d.objid AND k.conrelid = target)
+				OR EXISTS (SELECT FROM pg_index AS x WHERE d.classid = 'pg_class'::regclass AND x.indexrelid = d.objid
+					AND x.indrelid = target))
 		) AS part
 	JOIN pg_depend AS used ON used.classid = part.classid AND used.objid = part.objid
 		AND (part.objsubid = 0 OR used.objsubid = part.objsubid)
 		AND used.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
 	-- the function that a trigger calls is looked at above
 	WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
-			WHERE part.classid = 'pg_trigger'::regclass AND t.oid = part.objid AND used.refclassid = 'pg_proc'::regclass AND t.tgfoid = used.refobjid)
-		AND NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'intrex_auth'
-			WHERE d.classid = used.refclassid AND d.objid = used.refobjid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+			WHERE part.classid = 'pg_trigger'::regclass AND t.oid = part.objid AND used.refclassid = 'pg_proc'::regclass
+				AND t.tgfoid = used.refobjid)
+		AND NOT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
+			AND e.extname = 'intrex_auth'
+			WHERE d.classid = used.refclassid AND d.objid = used.refobjid AND d.refclassid = 'pg_extension'::regclass
+				AND d.deptype = 'e')
 $$;
-COMMENT ON FUNCTION auth._attached_code(oid) IS 'what others have attached to a table of the extension that its statements must not run, and why';
+COMMENT ON FUNCTION auth._attached_code(oid) IS
+	'what others have attached to a table of the extension that its statements must not run, and why';
 REVOKE ALL ON FUNCTION auth._attached_code(oid) FROM PUBLIC;
 
 -- The tables of ours that a command may have attached something to.  Every command asks:
@@ -118,7 +129,8 @@ BEGIN
 		WHERE c.oid = ANY (tables) AND c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p');
 END
 $$;
-COMMENT ON FUNCTION auth._tables_touched(oid, oid) IS 'the tables of the extension that an object which a command made or changed hangs on';
+COMMENT ON FUNCTION auth._tables_touched(oid, oid) IS
+	'the tables of the extension that an object which a command made or changed hangs on';
 REVOKE ALL ON FUNCTION auth._tables_touched(oid, oid) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION auth._attach_guard() RETURNS event_trigger
@@ -129,15 +141,18 @@ DECLARE
 	attached record;
 BEGIN
 	SELECT a.* INTO attached
-		FROM pg_event_trigger_ddl_commands() AS c, auth._tables_touched(c.classid, c.objid) AS t (target), auth._attached_code(t.target) AS a
+		FROM pg_event_trigger_ddl_commands() AS c, auth._tables_touched(c.classid, c.objid) AS t (target),
+			auth._attached_code(t.target) AS a
 		LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 			MESSAGE = format('%s must not be attached to a table of intrex_auth', attached.object),
-			DETAIL = format('It %s, and would run with the rights of the extension or of its callers.', attached.problem),
+			DETAIL = format('It %s, and would run with the rights of the extension or of its callers.',
+				attached.problem),
 			HINT = attached.remedy;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION auth._attach_guard() IS 'event trigger: refuses code on our tables that would not run with the rights of its own owner';
+COMMENT ON FUNCTION auth._attach_guard() IS
+	'event trigger: refuses code on our tables that would not run with the rights of its own owner';
 REVOKE ALL ON FUNCTION auth._attach_guard() FROM PUBLIC;

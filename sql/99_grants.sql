@@ -2,7 +2,7 @@
 --
 -- Schemas, tables and functions belong to auth_owner, so that no endpoint runs
 -- as the installing superuser.  The functions of the key file stay the
--- superuser's, and so do what an event trigger runs as whoever changes the schema,
+-- superuser's, and so do what an event trigger runs as the user who changes the schema,
 -- and auth.triggers_reset(), which a superuser calls, with what it calls.
 -- EXECUTE is nobody's unless it was granted above.
 

@@ -3,8 +3,8 @@
  *
  * Depends on settings.c and timeout.c.
  *
- * The hook runs as auth_hook with search_path = pg_catalog, pg_temp, whoever asks
- * and whatever they have set, and what it sets itself ends with it.  auth_hook owns
+ * The hook runs as auth_hook with search_path = pg_catalog, pg_temp, whatever the
+ * user who asks has set, and what it sets itself ends with it.  auth_hook owns
  * nothing and may do what was granted to it: the hook reads tables of the application,
  * and so code of their owners (predicates of indexes, policies) runs as whom the hook
  * runs.  It is a security-restricted operation, which can neither take another role

@@ -190,7 +190,7 @@ intrex_auth_keys(PG_FUNCTION_ARGS)
 /*
  * SQL function: auth._key_file_is_fine() returns boolean
  *
- * Whether the file can be used by whoever has not loaded it before.
+ * Whether a backend that has not loaded the file before can use it.
  */
 Datum
 intrex_auth_key_file_is_fine(PG_FUNCTION_ARGS)

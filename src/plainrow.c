@@ -311,7 +311,7 @@ Holds(const char *query, Datum row)
  * SQL function: auth.readable_row(target regclass, row_id uuid, action text) returns uuid[]
  *
  * The values of the key and of the columns for tenant, unit, owner and assignee,
- * NULL for each that is none; NULL if there is no such row for the caller.
+ * NULL where there is no such column; NULL alone if there is no such row for the caller.
  */
 Datum
 intrex_auth_readable_row(PG_FUNCTION_ARGS)

@@ -91,7 +91,7 @@ char	   *setting_claims_hook;
 /*
  * Let the hook be SECURITY DEFINER, for what nothing else can read.  Predicates of
  * indexes and policies of each table that it reads then run with the rights of its
- * owner, a superuser or auth_owner: whoever owns one of those tables can take over
+ * owner, a superuser or auth_owner: the owner of one of those tables can take over
  * the database.  Turn it on only where superusers own them all.
  */
 bool		setting_claims_hook_definer = false;
@@ -144,8 +144,8 @@ int			setting_session_lifetime = 0;
 /*
  * Which other sessions a login ends.  replace: the one that its request proves, by
  * refresh cookie or access token, so that a browser has one at a time.  one_per_user:
- * all others of the user as well, on whatever device; whoever has the password can
- * sign its owner out, who notices.  off: none.
+ * all others of the user as well, on whatever device; anyone who knows the password can
+ * sign the owner out, who notices.  off: none.
  */
 int			setting_single_session = SINGLE_SESSION_OFF;
 

@@ -75,7 +75,8 @@ DROP POLICY itself ON people.notes;
 -- a restrictive policy of somebody else is not computed: no answer instead of a wrong one
 CREATE POLICY itself ON people.notes AS RESTRICTIVE FOR SELECT USING (id <> people.id('1'));
 SELECT is(people.answer('max', $$SELECT auth.can_access('notes', people.id('1'))$$),
-	'0A000 whether the caller sees a row of table notes cannot be told without its policy itself', 'a restrictive policy');
+	'0A000 whether the caller sees a row of table notes cannot be told without its policy itself',
+	'a restrictive policy');
 SELECT is(people.answer('max', $$SELECT auth.can_access('notes', people.id('2'))$$), 'false',
 	'is not needed for a row of others');
 SELECT is(people.answer('sue', $$SELECT auth.can_access('notes', people.id('1'))$$),
@@ -164,7 +165,8 @@ CREATE TABLE people.part_two (gone text, tenant_id uuid NOT NULL, id uuid NOT NU
 ALTER TABLE people.part_two DROP COLUMN gone;
 ALTER TABLE people.parts ATTACH PARTITION people.part_two FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO people.parts
-	SELECT people.id(n::text), people.id(CASE WHEN n > 20 THEN 'south' ELSE 'north' END) FROM generate_series(1, 25) AS n;
+	SELECT people.id(n::text), people.id(CASE WHEN n > 20 THEN 'south' ELSE 'north' END)
+		FROM generate_series(1, 25) AS n;
 SELECT count(*) AS ignored FROM auth.protect('people.parts', 'parts') \gset
 GRANT SELECT ON people.parts TO authenticated;
 SELECT is(people.answer('bea', $$SELECT count(*) FROM generate_series(1, 30) AS n WHERE auth.can_access('parts',
@@ -188,7 +190,8 @@ SELECT is(pg_temp.check('ann', $$'read', 'notes', people.id('1')$$, 'aal2') -> '
 SELECT is(pg_temp.check('ann', $$'read', 'notes', people.id('2')$$, 'aal2') -> 'granted', 'false', 'one that is not');
 SELECT is(pg_temp.check('bea', $$'read', 'notes', people.id('3')$$) -> 'granted', 'false', 'one of another tenant');
 SELECT is(pg_temp.check('bea', $$'read', 'notes', people.id('4')$$), jsonb_set(pg_temp.check('bea', $$'read', 'notes', people.id('3')$$), '{auditLog,details,record}', to_jsonb(people.id('4'))), 'is told apart from none by nothing');
-SELECT is(pg_temp.check('bea', $$'read', 'notes', NULL, people.id('bea session')$$) -> 'granted', 'true', 'his session');
+SELECT is(pg_temp.check('bea', $$'read', 'notes', NULL, people.id('bea session')$$) -> 'granted', 'true',
+	'the session of the user');
 SELECT is(pg_temp.check('bea', $$'read', 'notes', NULL, people.id('max session')$$) ->> 'reason', 'Invalid session: session_not_found', 'somebody else''s');
 SELECT is(pg_temp.check('bea', $$'read', 'notes', metadata => '{"sessionId": 7}'$$) #> '{auditLog,details,metadata}', '{"sessionId": 7}', 'metadata goes into the record');
 SELECT throws_ok($$SELECT auth.check_permission('read', 'notes', metadata => jsonb_build_object('x', repeat('x', 9000)))$$, '22023', 'metadata is larger than 8192 bytes', 'but no book');
@@ -200,7 +203,7 @@ SELECT is(people.answer('max', $$SELECT auth.record_permission_check('delete', '
 SELECT is((SELECT concat_ws(' ', role, kind, rank, tenant_id = people.id('north'), unit_ids = ARRAY[people.id('east')], permissions, scopes) FROM auth.user_roles(people.id('max'))),
 	'manager member 40 t t {notes:read,notes:update} {unit}', 'user_roles: a member');
 SELECT is((SELECT concat_ws(' ', role, kind) FROM auth.user_roles(people.id('sue'))), 'auth_platform platform', 'a platform administrator');
-SELECT is((SELECT permissions FROM auth.user_roles(people.id('cid'))), '{}', 'what is denied is no permission');
+SELECT is((SELECT permissions FROM auth.user_roles(people.id('cid'))), '{}', 'what is denied is not a permission');
 SELECT is_empty($$SELECT * FROM auth.user_roles(people.id('out'))$$, 'no role');
 SELECT is(auth.user_permissions(people.id('max')) -> 'effectivePermissions', '["notes:read", "notes:update"]', 'user_permissions');
 SELECT is(auth.user_permissions(people.id('max')) #> '{roles,0,role}', '"manager"', 'with the roles');
@@ -215,7 +218,9 @@ SELECT auth.resource_create('scans', ARRAY['read', 'create', 'update', 'write', 
 SELECT auth.permission_set('clerk', 'scans', 'admin', 'tenant'), auth.permission_deny('clerk', 'scans', 'write', 'No scans from you') \g /dev/null
 SELECT auth.permission_set('author', 'scans', 'write', 'own', ARRAY['consent:ai_interaction', 'aal2']) \g /dev/null
 SELECT is(auth.user_permissions(people.id('cid')) -> 'effectivePermissions', '["scans:admin", "scans:read"]', 'what is denied is not effective');
-SELECT is(people.answer('cid', format('SELECT auth.require_permission(''scans'', %L)', action)), '42501 No scans from you', 'he is told so: ' || action) FROM unnest(ARRAY['write', 'create', 'update']) AS action;
+SELECT is(people.answer('cid', format('SELECT auth.require_permission(''scans'', %L)', action)),
+	'42501 No scans from you', 'the user is told so: ' || action)
+	FROM unnest(ARRAY['write', 'create', 'update']) AS action;
 SELECT is(pg_temp.check('cid', $$'create', 'scans'$$) - 'auditLog', '{"granted": false, "reason": "No scans from you", "conditions": {}}', 'and by check_permission');
 SELECT is((SELECT permissions FROM auth.user_roles(people.id('ann'))), '{notes:read,scans:create,scans:update,scans:write}', 'user_roles: whether or not conditions hold');
 SELECT is(auth.user_permissions(people.id('ann')) -> 'effectivePermissions', '["notes:read"]', 'user_permissions: those that do');
@@ -242,7 +247,8 @@ SELECT auth.permission_deny('guest', 'scans', 'write', 'Guests scan nothing'), a
 SELECT is(people.answer('out', $$SELECT auth.require_permission('scans', 'create')$$), '42501 Guests scan nothing', 'a denial of users without a tenant');
 SELECT is(auth.user_permissions(people.id('out')) -> 'effectivePermissions', '["scans:read"]', 'what they may');
 SELECT is(auth.user_permissions(people.id('cid'), people.id('north')) #>> '{roles,0,role}', 'clerk', 'is nothing to a member');
-SELECT is(jsonb_array_length(auth.user_permissions(people.id('cid'), people.id('north')) -> 'roles'), 1, 'in his tenant');
+SELECT is(jsonb_array_length(auth.user_permissions(people.id('cid'), people.id('north')) -> 'roles'), 1,
+	'in their tenant');
 DELETE FROM auth.roles WHERE name = 'guest';
 SELECT people.become('') \g /dev/null
 SELECT auth.resource_delete('scans') \g /dev/null
@@ -324,7 +330,8 @@ SELECT is((SELECT format('%s %s', target, key_column) FROM auth.resource_tables(
 SELECT is_empty($$SELECT * FROM auth.resource_tables('note')$$, 'of no resource: none');
 SELECT matches(auth.action_condition('people.notes', 'update'), $$^\(tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND \(\(SELECT auth.scope_id\('notes', 'read', 'tenant'\) IS NOT NULL\) OR .*\)\) AND \(tenant_id OPERATOR\(pg_catalog.=\) \(SELECT auth.tenant_id\(\)\) AND \(\(SELECT auth.scope_id\('notes', 'update', 'tenant'\) IS NOT NULL\) OR .*\)\)$$, 'action_condition: tenant and scopes');
 SELECT matches(auth.action_condition('people.notes', NULL), $$ AND \(false\)$$, 'of no action: nothing');
-SELECT is(people.answer('wil', $$SELECT auth.assigned_ids()$$), format('{%s}', people.id('2')), 'assigned_ids: his');
+SELECT is(people.answer('wil', $$SELECT auth.assigned_ids()$$), format('{%s}', people.id('2')),
+	'assigned_ids: their own');
 SELECT is(people.answer('max', $$SELECT auth.assigned_ids()$$), '{}', 'of who is assigned to nothing');
 SELECT is(people.answer('', $$SELECT auth.assigned_ids()$$), '{}', 'of nobody');
 SELECT is((SELECT string_agg(format('%s %s %s', granted_action, scope, conditions), ', ') FROM auth.deciding_permissions('boss', people.id('north'), 'notes', 'delete')), 'admin tenant {}', 'deciding_permissions: by a wider action');

@@ -74,7 +74,9 @@ SELECT login() AS grant \gset
 SELECT is(c ->> 'plan' || ' ' || (c -> 'n')::text, 'gold {"a": [1, "x"]}', 'what it adds is in the token') FROM auth.jwt_verify(:'grant'::jsonb ->> 'access_token') AS c;
 SELECT is(auth.jwt_verify(:'grant'::jsonb ->> 'access_token') - 'plan' - 'n', event -> 'claims', 'with all that was there') FROM hook_test.asked WHERE event ->> 'event' = 'issue';
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(event) AS k), '{authentication_method,claims,event,user_id}', 'what it is asked') FROM hook_test.asked WHERE event ->> 'event' = 'issue';
-SELECT is(ROW(event ->> 'user_id' = :'hook_user', event ->> 'authentication_method', who, path)::text, '(t,password,auth_hook,"pg_catalog, pg_temp")', 'for whom, and as whom') FROM hook_test.asked WHERE event ->> 'event' = 'issue';
+SELECT is(ROW(event ->> 'user_id' = :'hook_user', event ->> 'authentication_method', who, path)::text,
+	'(t,password,auth_hook,"pg_catalog, pg_temp")', 'for whom, and as whom') FROM hook_test.asked
+	WHERE event ->> 'event' = 'issue';
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(event) AS k)::text || (event -> 'claims' ->> 'plan'), '{claims,event,user_id}gold', 'and at verification') FROM hook_test.asked WHERE event ->> 'event' = 'verify' LIMIT 1;
 BEGIN;
 SELECT is(try('SELECT auth.authenticate($1) ->> ''plan'' || (auth.jwt() ->> ''plan'')', :'grant'::jsonb ->> 'access_token'), 'goldgold', 'authenticate and jwt have it too');
@@ -268,7 +270,8 @@ SELECT is(with_body(b, :'token'), expected, left(b, 70)) FROM (VALUES
 SELECT is(with_body('BEGIN PERFORM auth.uid(); RETURN ''{"decision": "continue"}''; END', :'token'),
 	'38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 42501.', 'auth_hook may not use the schema auth');
 GRANT USAGE ON SCHEMA auth, auth_api TO auth_hook;
-GRANT EXECUTE ON FUNCTION auth.jwt_verify(text), auth.authenticate(text), auth.uid(), auth_api.login(text, text, uuid) TO auth_hook;
+GRANT EXECUTE ON FUNCTION auth.jwt_verify(text), auth.authenticate(text), auth.uid(),
+	auth_api.login(text, text, uuid) TO auth_hook;
 CREATE TABLE hook_test.token AS SELECT :'token'::text AS token;
 GRANT SELECT ON hook_test.token TO auth_hook;
 SELECT is(with_body(format('BEGIN %s; RETURN ''{"decision": "continue"}''; END', statement), :'token'), '38000 claims hook "hook_test.hook" failed: It raised SQLSTATE 55000.', statement) FROM unnest(ARRAY[
@@ -302,7 +305,8 @@ SET intrex_auth.claims_hook_timeout = 2000;
 SELECT body('BEGIN RETURN ''{"decision": "continue"}''; END') \g /dev/null
 SELECT is(try('SELECT auth.jwt_verify($1) IS NOT NULL AND pg_sleep(60) IS NULL', :'token'), '57014 canceling statement due to statement timeout', 'and counts on when the hook is over');
 RESET statement_timeout;
-SELECT is(try('SELECT auth.jwt_verify($1) IS NOT NULL AND pg_sleep(2.5) IS NOT NULL', :'token'), 'true', 'the time of the hook is not that of what follows');
+SELECT is(try('SELECT auth.jwt_verify($1) IS NOT NULL AND pg_sleep(2.5) IS NOT NULL', :'token'), 'true',
+	'the time of the hook is not that of what follows');
 RESET intrex_auth.claims_hook_timeout;
 
 -- which function it is
@@ -334,7 +338,11 @@ SELECT is(named(hook, :'token'), expected, hook) FROM (VALUES
 	('hook_test.nothing', '42883 claims hook "hook_test.nothing" cannot be called: There is no such function with one argument of type jsonb.'), ('nowhere.hook', '42883 claims hook "nowhere.hook" cannot be called: There is no such function with one argument of type jsonb.'), ('hook_test.takes_json', '42883 claims hook "hook_test.takes_json" cannot be called: There is no such function with one argument of type jsonb.'), ('hook_test.takes_any', '42883 claims hook "hook_test.takes_any" cannot be called: There is no such function with one argument of type jsonb.'),
 	('hook', '42602 claims hook "hook" cannot be called: It is not the name of a function with its schema.'), ('a.b.c', '42602 claims hook "a.b.c" cannot be called: It is not the name of a function with its schema.'), ('hook_test.hook(jsonb)', '42883 claims hook "hook_test.hook(jsonb)" cannot be called: There is no such function with one argument of type jsonb.'), ('hook_test.', '42602 claims hook "hook_test." cannot be called: It is not the name of a function with its schema.'), (' ', '42602 claims hook " " cannot be called: It is not the name of a function with its schema.'),
 	('hook_test.returns_text', '42809 claims hook "hook_test.returns_text" cannot be called: It does not return one jsonb.'), ('hook_test.returns_set', '42809 claims hook "hook_test.returns_set" cannot be called: It does not return one jsonb.'), ('hook_test.procedure', '42809 claims hook "hook_test.procedure" cannot be called: It does not return one jsonb.'),
-	('hook_test.closed', '42501 claims hook "hook_test.closed" cannot be called: auth_hook may not execute it.'), ('hook_intruder.hook', '42501 claims hook "hook_intruder.hook" cannot be called: It belongs neither to auth_owner nor to a superuser.'), ('hook_intruder.definer', '42501 claims hook "hook_intruder.definer" cannot be called: It belongs neither to auth_owner nor to a superuser.')) AS c (hook, expected);
+	('hook_test.closed', '42501 claims hook "hook_test.closed" cannot be called: auth_hook may not execute it.'),
+	('hook_intruder.hook', '42501 claims hook "hook_intruder.hook" cannot be called: '
+		'It belongs neither to auth_owner nor to a superuser.'),
+	('hook_intruder.definer', '42501 claims hook "hook_intruder.definer" cannot be called: '
+		'It belongs neither to auth_owner nor to a superuser.')) AS c (hook, expected);
 -- put in the place of one that was good, by the owner of its schema
 CREATE FUNCTION hook_intruder.trusted(jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"decision": "reject"}'::jsonb $$;
 SET intrex_auth.claims_hook = 'hook_intruder.trusted';
@@ -343,10 +351,11 @@ SET ROLE intrex_auth_test_intruder;
 DROP FUNCTION hook_intruder.trusted(jsonb);
 CREATE FUNCTION hook_intruder.trusted(jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"decision": "continue"}'::jsonb $$;
 RESET ROLE;
-SELECT is(attempt(:'token', 'SELECT auth.jwt_verify($1)'), '42501', 'who drops it and makes his own lets nobody in');
+SELECT is(attempt(:'token', 'SELECT auth.jwt_verify($1)'), '42501', 'who drops it and makes another lets nobody in');
 SET intrex_auth.claims_hook = 'hook_test.hook';
 
-REVOKE EXECUTE ON FUNCTION auth.jwt_verify(text), auth.authenticate(text), auth.uid(), auth_api.login(text, text, uuid) FROM auth_hook;
+REVOKE EXECUTE ON FUNCTION auth.jwt_verify(text), auth.authenticate(text), auth.uid(), auth_api.login(text, text, uuid)
+	FROM auth_hook;
 REVOKE USAGE ON SCHEMA auth, auth_api FROM auth_hook;
 
 -- code of the owner of a table that the hook reads: predicates, policies, constraints
@@ -397,7 +406,8 @@ RESET ROLE;
 SET planner.armed = 'on';
 SELECT body($$BEGIN PERFORM FROM hook_planner.plans AS p WHERE p.plan = 'gold';
 	IF NOT FOUND THEN RETURN '{"decision": "reject", "message": "no plan"}'; END IF;
-	RETURN CASE event ->> 'event' WHEN 'issue' THEN '{"claims": {}}' ELSE '{"decision": "continue"}' END; END$$) \g /dev/null
+	RETURN CASE event ->> 'event' WHEN 'issue' THEN '{"claims": {}}' ELSE '{"decision": "continue"}' END; END$$)
+	\g /dev/null
 SELECT is(attempt(:'token', 'SELECT auth.jwt_verify($1)'), 'accepted', 'the hook reads a table of another');
 SELECT is(login() ? 'access_token', true, 'at issue, too');
 SELECT is((SELECT is_called FROM hook_test.ran_as_hook), true, 'code of the owner of the table runs as auth_hook');
@@ -409,18 +419,22 @@ RESET planner.armed;
 
 -- SECURITY DEFINER, and who may own it
 CREATE FUNCTION hook_test.definer(event jsonb) RETURNS jsonb LANGUAGE sql SECURITY DEFINER
-	AS $$ SELECT CASE current_user WHEN session_user THEN '{"decision": "continue"}' ELSE '{"decision": "reject"}' END::jsonb $$;
+	AS $$ SELECT CASE current_user WHEN session_user THEN '{"decision": "continue"}'
+		ELSE '{"decision": "reject"}' END::jsonb $$;
 CREATE FUNCTION hook_test.definer_of_ours(event jsonb) RETURNS jsonb LANGUAGE sql SECURITY DEFINER
 	AS $$ SELECT '{"decision": "continue"}'::jsonb $$;
 ALTER FUNCTION hook_test.definer_of_ours(jsonb) OWNER TO auth_owner;
-CREATE FUNCTION hook_test.its_own(event jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"decision": "continue"}'::jsonb $$;
+CREATE FUNCTION hook_test.its_own(event jsonb) RETURNS jsonb LANGUAGE sql
+	AS $$ SELECT '{"decision": "continue"}'::jsonb $$;
 ALTER FUNCTION hook_test.its_own(jsonb) OWNER TO auth_hook;
 SELECT matches(named(hook, :'token'), expected, hook) FROM (VALUES
 	('hook_test.definer', '^42501 .*cannot be called: It is SECURITY DEFINER'),
 	('hook_test.definer_of_ours', '^42501 .*cannot be called: It is SECURITY DEFINER'),
-	('hook_test.its_own', '^42501 .*cannot be called: It belongs neither to auth_owner nor to a superuser')) AS v (hook, expected);
+	('hook_test.its_own', '^42501 .*cannot be called: It belongs neither to auth_owner nor to a superuser'))
+	AS v (hook, expected);
 SET ROLE authenticated;
-SELECT matches(try('SELECT set_config(''intrex_auth.claims_hook_definer'', ''on'', false)'), '^42501', 'whether it may be is a superuser''s to say');
+SELECT matches(try('SELECT set_config(''intrex_auth.claims_hook_definer'', ''on'', false)'), '^42501',
+	'whether it may be is a superuser''s to say');
 RESET ROLE;
 SET intrex_auth.claims_hook_definer = on;
 SELECT is(named('hook_test.definer', :'token'), 'true', 'a superuser may let it be SECURITY DEFINER');
@@ -428,11 +442,13 @@ SELECT matches(named('hook_intruder.definer', :'token'), '^42501', 'but not one 
 RESET intrex_auth.claims_hook_definer;
 -- rights that auth_hook must not have
 GRANT auth_owner TO auth_hook;
-SELECT matches(attempt(:'token', 'SELECT auth.jwt_verify($1)'), '^42501', 'an auth_hook with the rights of auth_owner is not run');
+SELECT matches(attempt(:'token', 'SELECT auth.jwt_verify($1)'), '^42501',
+	'an auth_hook with the rights of auth_owner is not run');
 REVOKE auth_owner FROM auth_hook;
 -- no token names the roles that code of ours runs as
 SET intrex_auth.api_roles = 'anon,authenticated,auth_platform,auth_hook,auth_owner';
-SELECT is(attempt(auth.jwt_sign(auth.jwt_verify(:'token') - 'iat' - 'exp' - 'jti' || jsonb_build_object('role', r))), '28000 wrong_role', 'a token for ' || r)
+SELECT is(attempt(auth.jwt_sign(auth.jwt_verify(:'token') - 'iat' - 'exp' - 'jti' || jsonb_build_object('role', r))),
+	'28000 wrong_role', 'a token for ' || r)
 	FROM unnest(ARRAY['auth_hook', 'auth_owner']) AS r;
 RESET intrex_auth.api_roles;
 SELECT is(auth._role_valid('auth_hook'), false, 'and no role of a tenant is called so');

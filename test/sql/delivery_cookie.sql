@@ -166,7 +166,8 @@ SELECT is(pg_temp.both(format('session_revoke(%L)', :'s1'), 'authenticated'), fo
 SELECT pg_temp.become(NULL), pg_temp.request('POST') \g /dev/null
 SELECT pg_temp.login('dan@accounts.example') AS d1, pg_temp.jar() AS t1 \gset
 SELECT pg_temp.post(:'t1'), pg_temp.become(:'d1') \g /dev/null
-SELECT is(pg_temp.both('delete_my_account(''wrong'')', 'authenticated'), '403 invalid_current_password, no cookie', 'an account is not erased');
+SELECT is(pg_temp.both('delete_my_account(''wrong'')', 'authenticated'), '403 invalid_current_password, no cookie',
+	'an account is not erased');
 SELECT is(pg_temp.both('delete_my_account(''password of dan'')', 'authenticated'), format('{"deleted": "%s"}, cleared', :'d1'::jsonb #>> '{user,id}'), 'it is');
 SELECT pg_temp.become(NULL) \g /dev/null
 

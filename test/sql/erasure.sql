@@ -203,9 +203,12 @@ SELECT is(left(pg_temp.say('delete_my_account(''x'')', 'anon'), 5), '42501', 'an
 SELECT is(pg_temp.as_user(:'bob'::jsonb ->> 'access_token'), 'bob@accounts.example', 'Bob');
 SELECT is(pg_temp.mine(call), '400 validation_failed: ' || message, 'refused: ' || message) FROM (VALUES
 	('delete_my_account(NULL)', 'password is required'), ('delete_my_account('''')', 'password is required'), ('delete_my_account(repeat(''x'', 1048577))', 'password is too long')) AS c (call, message);
-SELECT is(pg_temp.hashes('delete_my_account(''wrong canary'')', 'authenticated'), '403 invalid_current_password, hashes: 1', 'a wrong password');
-SELECT is(pg_temp.hashes('login(''bob@accounts.example'', ''wrong canary'')'), '401 invalid_credentials, hashes: 1', 'at a login it is a 401');
-SELECT is(pg_temp.mine('delete_my_account(''wrong canary'')'), '403 invalid_current_password: The current password is wrong', 'on which no client signs out');
+SELECT is(pg_temp.hashes('delete_my_account(''wrong canary'')', 'authenticated'),
+	'403 invalid_current_password, hashes: 1', 'a wrong password');
+SELECT is(pg_temp.hashes('login(''bob@accounts.example'', ''wrong canary'')'), '401 invalid_credentials, hashes: 1',
+	'at a login it is a 401');
+SELECT is(pg_temp.mine('delete_my_account(''wrong canary'')'),
+	'403 invalid_current_password: The current password is wrong', 'on which no client signs out');
 SELECT is(pg_temp.found('wrong canary'), '', 'the password is in no row');
 SELECT auth.member_update(pg_temp.t('north'), pg_temp.u('bob'), 'owner') \g /dev/null
 SELECT is(pg_temp.mine('delete_my_account(''password of bob'')'),

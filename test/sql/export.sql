@@ -107,10 +107,14 @@ SELECT is(pg_temp.texts(:'whole'), 'export_app.badges: badge-n badge-s; export_a
 	'all tenants; through orders what would be deleted with them; no reply of somebody else');
 SELECT is(:'whole'::jsonb -> 'truncated', '[]', 'all of it');
 SELECT is(:'whole'::jsonb -> 'unreadable', '[]', 'of every table');
-SELECT is((SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_object_keys(:'whole'::jsonb) AS key), 'audit_log consents exported_at last_sign_ins memberships sessions tables truncated unreadable user', 'and what we keep ourselves')
+SELECT is((SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_object_keys(:'whole'::jsonb) AS key),
+	'audit_log consents exported_at last_sign_ins memberships sessions tables truncated unreadable user',
+	'and what we keep ourselves')
 	WHERE to_regclass('auth.assignments') IS NULL
 UNION ALL
-SELECT is((SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_object_keys(:'whole'::jsonb) AS key), 'assignments audit_log consents exported_at invitations last_sign_ins membership_history memberships sessions tables truncated unreadable user', 'and what we keep ourselves')
+SELECT is((SELECT string_agg(key, ' ' ORDER BY key) FROM jsonb_object_keys(:'whole'::jsonb) AS key),
+	'assignments audit_log consents exported_at invitations last_sign_ins membership_history memberships sessions '
+	'tables truncated unreadable user', 'and what we keep ourselves')
 	WHERE to_regclass('auth.assignments') IS NOT NULL;
 SELECT is((:'whole'::jsonb #>> '{user,email}') || jsonb_array_length(:'whole'::jsonb -> 'memberships') || jsonb_array_length(:'whole'::jsonb -> 'sessions'), 'ann@accounts.example21', 'user, memberships, sessions');
 SELECT is((SELECT string_agg(DISTINCT e ->> 'event', ' ' ORDER BY e ->> 'event') FROM jsonb_array_elements(:'whole'::jsonb -> 'audit_log') AS e), 'login member_add user_create user_export', 'and what happened');

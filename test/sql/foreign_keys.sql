@@ -161,7 +161,8 @@ COPY auth.refresh_tokens (token_hash, session_id, salt, created_at, expires_at) 
 RESET ROLE;
 SELECT is((SELECT count(*)::integer FROM auth.refresh_tokens), 2, 'so does a member of auth_owner');
 SELECT set_eq($$ SELECT relation, rule, row_count, examples FROM auth.check_integrity() $$,
-	$$ SELECT ('auth.' || r)::regclass, r || '_' || c || '_fkey', 1::bigint, ARRAY['d0000000-0000-4000-8000-00000000000d']
+	$$ SELECT ('auth.' || r)::regclass, r || '_' || c || '_fkey', 1::bigint,
+	ARRAY['d0000000-0000-4000-8000-00000000000d']
 		FROM (VALUES ('sessions', 'user_id'), ('refresh_tokens', 'session_id')) AS v (r, c) $$,
 	'check_integrity() names both');
 SELECT throws_ok($$ UPDATE auth.sessions SET user_id = 'd0000000-0000-4000-8000-00000000000e'
@@ -335,7 +336,8 @@ SELECT throws_ok($$ SELECT auth._foreign_keys_checked() $$, '39P01', NULL,
 	'the trigger function cannot be called');
 SELECT throws_ok($$
 	CREATE TRIGGER wrong BEFORE INSERT ON auth.users FOR EACH ROW EXECUTE FUNCTION auth._foreign_keys_checked();
-	INSERT INTO auth.users (email) VALUES ('wrong@example.com') $$, '39P01', NULL, 'nor serve as another kind of trigger');
+	INSERT INTO auth.users (email) VALUES ('wrong@example.com') $$, '39P01', NULL,
+		'nor serve as another kind of trigger');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -232,12 +232,14 @@ ALTER TABLE owned.part_two DROP COLUMN gone;
 ALTER TABLE owned.parts ATTACH PARTITION owned.part_two DEFAULT;
 INSERT INTO owned.parts VALUES (:'row', :'two'), (gen_random_uuid(), :'one');
 SELECT is(cardinality(auth._plain_values('owned.parts', 'tenant_id')), 2, 'and are all looked through');
-SELECT throws_ok(format('SELECT auth.%s', call), '42P01', 'there is no such table', 'a table that is gone: ' || call) FROM unnest(ARRAY['_plain_values(1, ''a'')', '_protect_nulls(1, ''a'')']) AS call;
+SELECT throws_ok(format('SELECT auth.%s', call), '42P01', 'there is no such table', 'a table that is gone: ' || call)
+	FROM unnest(ARRAY['_plain_values(1, ''a'')', '_protect_nulls(1, ''a'')']) AS call;
 SELECT 'owned.things'::regclass::oid AS things \gset
 SET LOCAL ROLE auth_owner;
 SELECT throws_ok(format('SELECT auth._plain_count(%s, %L, %L)', :things, 'id', ''), '42501', 'permission denied to read past policies', 'nor counted');
 SELECT throws_ok($$SELECT auth._isolation_try('auth_platform', 'SELECT 1::bigint', true)$$, '42501', 'permission denied to test the isolation', 'not even the owner of the functions may');
-SELECT throws_ok(format('SELECT auth._protect_nulls(%s, %L)', :things, 'tenant_id'), '42501', 'permission denied to read past policies', 'nor looked for NULL');
+SELECT throws_ok(format('SELECT auth._protect_nulls(%s, %L)', :things, 'tenant_id'), '42501',
+	'permission denied to read past policies', 'nor looked for NULL');
 SELECT throws_ok(format('SELECT auth._plain_values(%s, %L)', :things, 'tenant_id'), '42501', 'permission denied to read past policies', 'nor read past policies');
 RESET ROLE;
 

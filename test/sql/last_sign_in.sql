@@ -19,7 +19,8 @@ SELECT pg_temp.login('ann@accounts.example') AS ann, pg_temp.login('bob@accounts
 SELECT is(auth.last_sign_in_at(pg_temp.u('ann')), (SELECT created_at FROM auth.sessions
 	WHERE user_id = pg_temp.u('ann')), 'a login');
 SELECT is((SELECT count(*)::integer FROM auth.last_sign_ins), 0, 'writes no row but its session');
-SELECT is(pg_temp.say($$ login('eve@accounts.example', 'wrong') $$) || coalesce(auth.last_sign_in_at(pg_temp.u('eve'))::text, ''),
+SELECT is(pg_temp.say($$ login('eve@accounts.example', 'wrong') $$)
+	|| coalesce(auth.last_sign_in_at(pg_temp.u('eve'))::text, ''),
 	'401 invalid_credentials', 'a login that fails is none');
 
 -- two sessions that are long over, and one that is not

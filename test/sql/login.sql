@@ -25,7 +25,8 @@ SELECT is((SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_ke
 SELECT is(:'ann'::jsonb - '{access_token,refresh_token,expires_at}'::text[], jsonb_build_object(
 	'token_type', 'bearer', 'expires_in', 900, 'user', jsonb_build_object('id', pg_temp.u('ann'), 'email', 'ann@accounts.example',
 		'email_verified', true, 'name', 'Ann', 'role', NULL, 'tenant_id', NULL, 'unit_ids', '[]'::jsonb, 'is_super_admin', false)), 'its members');
-SELECT is((:'ann'::jsonb ->> 'expires_at')::bigint - extract(epoch FROM clock_timestamp())::bigint BETWEEN 300 AND 901, true, 'expires_at in epoch seconds');
+SELECT is((:'ann'::jsonb ->> 'expires_at')::bigint - extract(epoch FROM clock_timestamp())::bigint BETWEEN 300 AND 901,
+	true, 'expires_at in epoch seconds');
 SELECT matches(:'ann'::jsonb ->> 'refresh_token', '^[A-Za-z0-9_-]{43}$', '256 bits of refresh token');
 SELECT auth.jwt_verify(:'ann'::jsonb ->> 'access_token') AS claims \gset
 SELECT is(:'claims'::jsonb - '{iss,jti,iat,exp,amr}'::text[], jsonb_build_object('aud', 'authenticated', 'sub', pg_temp.u('ann'), 'role', 'authenticated',

@@ -43,7 +43,8 @@ INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_a
 SELECT auth._audit('test', 'success') \g /dev/null
 
 -- bounded: of each kind one is looked at, until all have been
-CREATE FUNCTION pg_temp.calls(OUT calls integer, OUT most bigint, OUT sealed bigint, OUT sessions bigint, OUT tokens bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.calls(OUT calls integer, OUT most bigint, OUT sealed bigint, OUT sessions bigint,
+	OUT tokens bigint) LANGUAGE plpgsql AS $$
 DECLARE
 	answer jsonb;
 BEGIN
@@ -64,7 +65,8 @@ SELECT is(:'many', 't'::text, 'many calls');
 SELECT is(:most, 1, 'none of which removes more than it may');
 SELECT is(:sealed, 1, 'seal what there is');
 SELECT is(:sessions, (SELECT count(*) FROM cases WHERE NOT stays)::integer, 'and remove what is over');
-SELECT is(auth.cleanup() - 'login_attempts', '{"skipped": [], "audit_cut": 0, "invitations": 0, "audit_sealed": 0, "refresh_tokens": 0, "revoked_tokens": 0, "sessions": 0}', 'then nothing');
+SELECT is(auth.cleanup() - 'login_attempts', '{"skipped": [], "audit_cut": 0, "invitations": 0, "audit_sealed": 0, '
+	'"refresh_tokens": 0, "revoked_tokens": 0, "sessions": 0}', 'then nothing');
 SELECT is((SELECT count(*)::integer FROM auth.sessions AS s WHERE s.user_agent = c.name) = 1, c.stays, c.name) FROM cases AS c ORDER BY c.name;
 SELECT results_eq($$ SELECT c.name, (SELECT count(*)::integer FROM auth.refresh_tokens AS r JOIN auth.sessions AS s ON s.id = r.session_id WHERE s.user_agent = c.name) FROM cases AS c ORDER BY 1 $$,
 	$$ SELECT name, tokens_stay FROM cases ORDER BY 1 $$, 'of refresh tokens the last one of a session stays');

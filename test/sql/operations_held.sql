@@ -32,7 +32,8 @@ INSERT INTO auth.refresh_tokens (token_hash, session_id, parent, salt, created_a
 INSERT INTO auth.revoked_tokens (jti, kind, expires_at)
 	SELECT pg_temp.id('j', n), 'reset', now() - n * interval '2 days' FROM generate_series(1, 10) AS n;
 INSERT INTO auth.invitations (id, tenant_id, email, role, token_hash, invited_by, created_at, expires_at)
-	SELECT pg_temp.id('i', n), '00000000-0000-4000-8000-000000000001', n || '@example.com', 'member', pg_temp.hash('i', n),
+	SELECT pg_temp.id('i', n), '00000000-0000-4000-8000-000000000001', n || '@example.com', 'member',
+		pg_temp.hash('i', n),
 		'00000000-0000-4000-8000-00000000000a', now(), now() - n * interval '40 days'
 	FROM generate_series(1, 10) AS n;
 
@@ -81,7 +82,8 @@ SELECT is((:'answer'::jsonb ->> 'invitations')::integer, 9, 'nine invitations go
 SELECT is(pg_temp.told(:'answer'), 'auth.invitations 23503 held_app.letters letters_key 1;'
 	' auth.refresh_tokens 23503 held_app.tokens tokens_key 2; auth.revoked_tokens 23503 held_app.used used_key 1;'
 	' auth.sessions 23503 held_app.items items_key 1; auth.sessions P0001 held_app.kept keep 1;'
-	' auth.sessions 23503 held_app.orders orders_key 2; auth.sessions 23503 held_app.strict strict_key 1', 'all is told, with what holds it');
+	' auth.sessions 23503 held_app.orders orders_key 2; auth.sessions 23503 held_app.strict strict_key 1',
+	'all is told, with what holds it');
 
 -- What is held is not tried by each call, and does not keep others waiting.
 INSERT INTO auth.sessions (id, user_id, created_at, revoked_at)

@@ -21,9 +21,11 @@ $$, 'nothing is attached to our tables but what is ours');
 SELECT is_empty($$
 	SELECT c.oid::regclass FROM pg_class AS c
 	WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_trigger AS t
-		WHERE t.tgrelid = c.oid AND t.tgname = '!statement_begins' AND t.tgfoid = 'auth._statement_begins()'::regprocedure
+		WHERE t.tgrelid = c.oid AND t.tgname = '!statement_begins'
+			AND t.tgfoid = 'auth._statement_begins()'::regprocedure
 			-- ALWAYS, BEFORE, for each statement, INSERT or UPDATE or DELETE
-			AND t.tgenabled = 'A' AND t.tgtype = 2 + 4 + 8 + 16 AND t.tgqual IS NULL AND cardinality(t.tgattr::smallint[]) = 0)
+			AND t.tgenabled = 'A' AND t.tgtype = 2 + 4 + 8 + 16 AND t.tgqual IS NULL
+				AND cardinality(t.tgattr::smallint[]) = 0)
 $$, 'every table of ours tells when a statement begins');
 
 CREATE FUNCTION pg_temp.attach(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -33,7 +35,8 @@ BEGIN
 EXCEPTION WHEN SQLSTATE 'PTAP0' THEN
 	RETURN 'accepted';
 WHEN OTHERS THEN
-	RETURN CASE WHEN SQLSTATE = '42501' AND SQLERRM LIKE '% must not be attached to a table of intrex_auth' THEN 'refused'
+	RETURN CASE WHEN SQLSTATE = '42501' AND SQLERRM LIKE '% must not be attached to a table of intrex_auth'
+		THEN 'refused'
 		ELSE SQLSTATE || ' ' || SQLERRM END;
 END
 $$;
@@ -57,11 +60,14 @@ SELECT is(pg_temp.attach(statement), verdict, format('%s: %s', verdict, statemen
 	('accepted', 'CREATE TRIGGER "!" AFTER INSERT ON auth.users ' || :'definer'),
 	('refused', 'CREATE CONSTRAINT TRIGGER x AFTER INSERT ON auth.users DEFERRABLE FOR EACH ROW ' || :'definer'),
 	('accepted', 'CREATE CONSTRAINT TRIGGER x AFTER INSERT ' || :'on_users' || :'definer'),
-	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users' || 'WHEN (owner_triggers.yes(NEW.email)) ' || :'definer'),
-	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users' || 'WHEN (NEW.email OPERATOR(owner_triggers.===) ''a'') ' || :'definer'),
+	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users' || 'WHEN (owner_triggers.yes(NEW.email)) '
+		|| :'definer'),
+	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users'
+		|| 'WHEN (NEW.email OPERATOR(owner_triggers.===) ''a'') ' || :'definer'),
 	('accepted', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users' || 'WHEN (NEW.email <> ''a'') ' || :'definer'),
 	('accepted', 'CREATE TRIGGER x AFTER INSERT ON owner_triggers.ran FOR EACH ROW ' || :'invoker'),
-	('refused', 'CREATE OR REPLACE FUNCTION owner_triggers.definer() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END'''),
+	('refused', 'CREATE OR REPLACE FUNCTION owner_triggers.definer() RETURNS trigger LANGUAGE plpgsql '
+		'AS ''BEGIN RETURN NEW; END'''),
 	('accepted', 'CREATE OR REPLACE FUNCTION owner_triggers.definer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 		AS ''BEGIN RETURN NULL; END'''),
 	('refused', 'ALTER FUNCTION owner_triggers.definer() SECURITY INVOKER'),
@@ -88,15 +94,18 @@ SELECT is(pg_temp.attach(statement), verdict, format('%s: %s', verdict, statemen
 	('refused', 'CREATE TABLE owner_triggers.x () INHERITS (auth.users)'),
 	('refused', 'CREATE FOREIGN TABLE owner_triggers.x () INHERITS (auth.users) SERVER owner_triggers_server'),
 	('accepted', 'CREATE TABLE owner_triggers.x (LIKE auth.users INCLUDING ALL)'),
-	('refused', 'CREATE TABLE owner_triggers.x (LIKE auth.users INCLUDING ALL); ALTER TABLE owner_triggers.x INHERIT auth.users'),
+	('refused', 'CREATE TABLE owner_triggers.x (LIKE auth.users INCLUDING ALL); '
+		'ALTER TABLE owner_triggers.x INHERIT auth.users'),
 	('accepted', 'CREATE TABLE owner_triggers.x (id uuid REFERENCES auth.users ON DELETE CASCADE)'),
 	('accepted', 'CREATE VIEW owner_triggers.x AS SELECT owner_triggers.yes(email) FROM auth.users'),
 	('refused', 'CREATE SCHEMA owner_triggers_x CREATE TABLE x () INHERITS (auth.users)')
 ) AS s (verdict, statement);
 SELECT is(pg_temp.error('CREATE TRIGGER x AFTER INSERT ON auth.users EXECUTE FUNCTION owner_triggers.spy()'),
 	'42501 | trigger x on table auth.users must not be attached to a table of intrex_auth | '
-	'It calls a function that is not SECURITY DEFINER, and would run with the rights of the extension or of its callers. | '
-	'ALTER FUNCTION owner_triggers.spy() SECURITY DEFINER; then create the trigger.', 'the error tells why, and the way out');
+	'It calls a function that is not SECURITY DEFINER, and would run with the rights of the extension or of its '
+	'callers. | '
+	'ALTER FUNCTION owner_triggers.spy() SECURITY DEFINER; then create the trigger.',
+	'the error tells why, and the way out');
 
 -- of what came past it, a trigger on a table of ours has no rights, and cannot be put off
 SELECT pg_temp.user_('tim') AS tim \gset
@@ -108,7 +117,8 @@ CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON auth.users
 	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION owner_triggers.spy();
 ALTER EVENT TRIGGER intrex_auth_attach_guard ENABLE ALWAYS;
 SELECT auth.user_update(:'tim', name => 'Tem') \g /dev/null
-SELECT is(pg_temp.ran_as('users'), 'anon 4', 'triggers on a table of ours that are not SECURITY DEFINER have no rights');
+SELECT is(pg_temp.ran_as('users'), 'anon 4',
+	'triggers on a table of ours that are not SECURITY DEFINER have no rights');
 UPDATE auth.users SET name = 'Tom' WHERE id = :'tim';
 SELECT is(pg_temp.ran_as('users'), 'anon 4', 'in a superuser''s statement, too');
 MERGE INTO auth.users AS u USING (VALUES (1)) AS v ON u.id = :'tim' WHEN MATCHED THEN UPDATE SET name = 'Tam';
@@ -143,10 +153,14 @@ COMMIT;
 BEGIN;
 SELECT plan(2);
 DELETE FROM auth.users WHERE email = 'first@accounts.example';
-SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM owner_triggers.ran WHERE what LIKE '%of_users' OR what = upper(what)),
-	'intrex_auth_test_owner after of_users, intrex_auth_test_owner after_all of_users, intrex_auth_test_owner before of_users, '
-	'intrex_auth_test_owner before_all of_users, intrex_auth_test_owner late of_users', 'the first statement of a backend: what refers to ours');
-SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM owner_triggers.ran WHERE what NOT LIKE '%of_users'),
+SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM owner_triggers.ran WHERE what LIKE '%of_users'
+	OR what = upper(what)),
+	'intrex_auth_test_owner after of_users, intrex_auth_test_owner after_all of_users, intrex_auth_test_owner before '
+	'of_users, '
+	'intrex_auth_test_owner before_all of_users, intrex_auth_test_owner late of_users',
+	'the first statement of a backend: what refers to ours');
+SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM owner_triggers.ran
+	WHERE what NOT LIKE '%of_users'),
 	'anon after users, anon before users, anon before_all users', 'and what is on ours');
 SELECT * FROM finish();
 ROLLBACK;

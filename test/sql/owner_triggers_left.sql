@@ -42,7 +42,8 @@ SELECT pg_temp.ran() \g /dev/null
 SET LOCAL ROLE intrex_auth_test_caller;
 SELECT auth.member_remove(:'north', :'bob') \g /dev/null
 RESET ROLE;
-SELECT is(pg_temp.ran('late%'), 'intrex_auth_test_owner: late shifts', 'what our statement queues for a deferred trigger fires at once');
+SELECT is(pg_temp.ran('late%'), 'intrex_auth_test_owner: late shifts',
+	'what our statement queues for a deferred trigger fires at once');
 SELECT is((SELECT count(*) FROM owner_triggers.log), 0::bigint, 'what the caller has deferred on another table waits');
 SET LOCAL ROLE intrex_auth_test_caller;
 SELECT auth.user_erase(:'eve') ? 'pseudonym' AS erased \gset
@@ -53,13 +54,15 @@ SELECT pg_temp.ran() \g /dev/null
 SET LOCAL ROLE intrex_auth_test_caller;
 SET CONSTRAINTS ALL IMMEDIATE;
 RESET ROLE;
-SELECT is((SELECT string_agg(who, ' ') FROM owner_triggers.log), 'intrex_auth_test_caller', 'it fires when the caller says so, as the caller');
+SELECT is((SELECT string_agg(who, ' ') FROM owner_triggers.log), 'intrex_auth_test_caller',
+	'it fires when the caller says so, as the caller');
 SELECT is(pg_temp.ran('late%'), 'intrex_auth_test_caller: late shifts', 'and so does what waited on the other table');
 -- a key that is checked at the end of the transaction still is
 SET CONSTRAINTS ALL DEFERRED;
 SELECT pg_temp.refer('drafts', 'auth.memberships', '{tenant_id,user_id}', 'DEFERRABLE INITIALLY DEFERRED') \g /dev/null
 INSERT INTO owner_triggers.drafts VALUES (:'north', :'max');
-SELECT lives_ok(format('SELECT auth.member_remove(%L, %L)', :'north', :'max'), 'a deferred key lets a member go for the moment');
+SELECT lives_ok(format('SELECT auth.member_remove(%L, %L)', :'north', :'max'),
+	'a deferred key lets a member go for the moment');
 SELECT throws_ok('SET CONSTRAINTS ALL IMMEDIATE', '23503', NULL, 'and is checked later');
 DELETE FROM owner_triggers.drafts;
 SELECT lives_ok('SET CONSTRAINTS ALL IMMEDIATE', 'by when the row may have gone');
@@ -72,7 +75,7 @@ INSERT INTO auth.memberships (tenant_id, user_id, role) VALUES (:'north', :'max'
 SELECT lives_ok('SET CONSTRAINTS ALL IMMEDIATE', 'by when it may have one again');
 SET CONSTRAINTS ALL DEFERRED;
 
--- code that is not a trigger: it runs as the owner, and leaves nothing for the end of the transaction ------------------
+-- code that is not a trigger: it runs as the owner, and leaves nothing for the end of the transaction -----------------
 SET LOCAL ROLE intrex_auth_test_owner;
 CREATE TABLE owner_triggers.bait (id int);
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON owner_triggers.bait
@@ -107,12 +110,15 @@ SELECT pg_temp.ran() \g /dev/null
 SET LOCAL constraint_exclusion = on;
 SET LOCAL owner_triggers.armed = on;
 SELECT auth.member_remove(:'north', :'ann') \g /dev/null
-SELECT is((SELECT string_agg(DISTINCT what || ' as ' || who, ', ') FROM owner_triggers.ran WHERE what IN ('check', 'stored', 'planned')),
+SELECT is((SELECT string_agg(DISTINCT what || ' as ' || who, ', ') FROM owner_triggers.ran
+	WHERE what IN ('check', 'stored', 'planned')),
 	'check as intrex_auth_test_owner, planned as intrex_auth_test_owner, stored as intrex_auth_test_owner',
 	'checks, generated columns and what the planner computes run as the owner of the table');
-SELECT is((SELECT string_agg(DISTINCT who, ' ') FROM owner_triggers.ran WHERE what = 'late bait'), 'intrex_auth_test_owner',
+SELECT is((SELECT string_agg(DISTINCT who, ' ') FROM owner_triggers.ran WHERE what = 'late bait'),
+	'intrex_auth_test_owner',
 	'deferred triggers that they set off fire at once, as that owner');
-SELECT is_empty($$ SELECT * FROM owner_triggers.ran WHERE who NOT IN ('intrex_auth_test_owner', 'anon') OR what = upper(what) $$, 'none has other rights');
+SELECT is_empty($$ SELECT * FROM owner_triggers.ran WHERE who NOT IN ('intrex_auth_test_owner', 'anon')
+	OR what = upper(what) $$, 'none has other rights');
 SELECT pg_temp.ran() \g /dev/null
 SELECT lives_ok('SET CONSTRAINTS ALL IMMEDIATE', 'the end of the transaction comes');
 SELECT is(pg_temp.ran(), 'nothing', 'and nothing has been left for it');
@@ -130,13 +136,15 @@ ALTER TABLE owner_triggers.moved ADD FOREIGN KEY (email) REFERENCES auth.users (
 INSERT INTO owner_triggers.moved VALUES ('max@accounts.example');
 SELECT is(pg_temp.error(format('SELECT auth.user_update(%L, email => ''moved@accounts.example'')', :'max')),
 	'0A000 | a foreign key cannot move rows to partition "moved_to", which has the deferrable trigger "late" | '
-	'Make the trigger or constraint NOT DEFERRABLE.', 'a partition with a deferrable trigger takes no row that a key moves');
+	'Make the trigger or constraint NOT DEFERRABLE.',
+	'a partition with a deferrable trigger takes no row that a key moves');
 SET LOCAL ROLE intrex_auth_test_owner;
 DROP TRIGGER late ON owner_triggers.moved_to;
 CREATE TRIGGER prompt AFTER INSERT ON owner_triggers.moved_to FOR EACH ROW EXECUTE FUNCTION owner_triggers.spy();
 RESET ROLE;
 SELECT pg_temp.ran() \g /dev/null
-SELECT lives_ok(format('SELECT auth.user_update(%L, email => ''moved@accounts.example'')', :'max'), 'one with another trigger does');
+SELECT lives_ok(format('SELECT auth.user_update(%L, email => ''moved@accounts.example'')', :'max'),
+	'one with another trigger does');
 SELECT is(pg_temp.ran(), 'intrex_auth_test_owner: prompt moved_to', 'which runs as the owner of the partition');
 DROP TABLE owner_triggers.moved;
 
@@ -150,16 +158,20 @@ RESET ROLE;
 SELECT pg_temp.user_('sue') AS sue \gset
 INSERT INTO owner_triggers.shared VALUES (:'sue');
 SELECT auth.user_delete(:'sue') \g /dev/null
-SELECT is(pg_temp.ran(), 'anon: after shared, anon: before shared', 'a function does not become a superuser by a superuser''s table');
+SELECT is(pg_temp.ran(), 'anon: after shared, anon: before shared',
+	'a function does not become a superuser by a superuser''s table');
 -- and that of a superuser
 CREATE FUNCTION owner_triggers.trusted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO owner_triggers.ran VALUES (CASE current_user WHEN session_user THEN 'superuser' ELSE current_user END, TG_NAME);
+	INSERT INTO owner_triggers.ran VALUES (CASE current_user WHEN session_user THEN 'superuser' ELSE current_user END,
+		TG_NAME);
 	RETURN OLD;
 END
 $$;
-CREATE OR REPLACE TRIGGER before BEFORE DELETE ON owner_triggers.shared FOR EACH ROW EXECUTE FUNCTION owner_triggers.trusted();
-CREATE OR REPLACE TRIGGER after AFTER DELETE ON owner_triggers.shared FOR EACH ROW EXECUTE FUNCTION owner_triggers.trusted();
+CREATE OR REPLACE TRIGGER before BEFORE DELETE ON owner_triggers.shared FOR EACH ROW
+	EXECUTE FUNCTION owner_triggers.trusted();
+CREATE OR REPLACE TRIGGER after AFTER DELETE ON owner_triggers.shared FOR EACH ROW
+	EXECUTE FUNCTION owner_triggers.trusted();
 SELECT pg_temp.user_('sue') AS sue \gset
 INSERT INTO owner_triggers.shared VALUES (:'sue');
 SELECT auth.user_delete(:'sue') \g /dev/null
@@ -171,10 +183,12 @@ SET LOCAL ROLE intrex_auth_test_owner;
 CREATE TABLE owner_triggers.archive (id int PRIMARY KEY);
 CREATE TABLE owner_triggers.archived (id int REFERENCES owner_triggers.archive DEFERRABLE INITIALLY DEFERRED);
 CREATE FUNCTION owner_triggers.archive() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
-$$ BEGIN INSERT INTO owner_triggers.archive VALUES (1); INSERT INTO owner_triggers.archived VALUES (1); RETURN NULL; END $$;
+$$ BEGIN INSERT INTO owner_triggers.archive VALUES (1); INSERT INTO owner_triggers.archived
+	VALUES (1); RETURN NULL; END $$;
 RESET ROLE;
 CREATE TRIGGER archive AFTER DELETE ON auth.users FOR EACH ROW EXECUTE FUNCTION owner_triggers.archive();
-SELECT lives_ok(format('SELECT auth.user_delete(%L)', pg_temp.user_('tom')), 'a trigger on a table of ours writes to tables with deferred keys');
+SELECT lives_ok(format('SELECT auth.user_delete(%L)', pg_temp.user_('tom')),
+	'a trigger on a table of ours writes to tables with deferred keys');
 SELECT is((SELECT count(*) FROM owner_triggers.archived), 1::bigint, 'as its owner');
 DROP TRIGGER archive ON auth.users;
 
@@ -182,20 +196,24 @@ DROP TRIGGER archive ON auth.users;
 SET LOCAL ROLE intrex_auth_test_owner;
 CREATE FUNCTION owner_triggers.refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-	RAISE EXCEPTION USING ERRCODE = coalesce(TG_ARGV[0], 'P0001'), MESSAGE = 'not now', DETAIL = 'for a reason', HINT = 'Wait.';
+	RAISE EXCEPTION USING ERRCODE = coalesce(TG_ARGV[0], 'P0001'), MESSAGE = 'not now', DETAIL = 'for a reason',
+		HINT = 'Wait.';
 END
 $$;
 CREATE TABLE owner_triggers."Held" (id uuid);
-CREATE TRIGGER "It's held" BEFORE UPDATE OR DELETE ON owner_triggers."Held" FOR EACH ROW EXECUTE FUNCTION owner_triggers.refuse();
+CREATE TRIGGER "It's held" BEFORE UPDATE OR DELETE ON owner_triggers."Held" FOR EACH ROW
+	EXECUTE FUNCTION owner_triggers.refuse();
 RESET ROLE;
 ALTER TABLE owner_triggers."Held" ADD FOREIGN KEY (id) REFERENCES auth.users ON DELETE CASCADE;
 SELECT pg_temp.user_('tim') AS tim \gset
 INSERT INTO owner_triggers."Held" VALUES (:'tim');
 SELECT is(pg_temp.error(format('SELECT auth.user_delete(%L)', :'tim')), E'P0001 | not now | for a reason\n'
-	'This is an error of trigger "It''s held" of table owner_triggers."Held", which belongs to intrex_auth_test_owner. | '
-	'Wait.\nTo go on without the trigger, a superuser can run: ALTER TABLE owner_triggers."Held" DISABLE TRIGGER "It''s held";',
+	'This is an error of trigger "It''s held" of table owner_triggers."Held", which belongs to intrex_auth_test_owner. '
+	'| Wait.\nTo go on without the trigger, a superuser can run: '
+	'ALTER TABLE owner_triggers."Held" DISABLE TRIGGER "It''s held";',
 	'an error of a trigger names trigger, table and owner, and how to go on');
-SELECT is(pg_temp.error(format('SELECT auth.user_erase(%L)', :'tim')), pg_temp.error(format('SELECT auth.user_delete(%L)', :'tim')),
+SELECT is(pg_temp.error(format('SELECT auth.user_erase(%L)', :'tim')),
+	pg_temp.error(format('SELECT auth.user_delete(%L)', :'tim')),
 	'in an erasure, too');
 ALTER TABLE owner_triggers."Held" DISABLE TRIGGER "It's held";
 SELECT lives_ok(format('SELECT auth.user_delete(%L)', :'tim'), 'and that helps');
@@ -207,15 +225,18 @@ INSERT INTO owner_triggers."Held" VALUES (:'tim');
 SELECT is(pg_temp.error(format('SELECT auth.user_erase(%L, cascade => true)', :'tim')),
 	'23503 | the user is still referred to | In the way are: owner_triggers."Held" (SQLSTATE P0001). | '
 	'anonymize => true clears references that may be null, cascade => true deletes such rows. '
-	'To go on without the trigger, a superuser can run: ALTER TABLE owner_triggers."Held" DISABLE TRIGGER "It''s held";',
+	'To go on without the trigger, a superuser can run: '
+	'ALTER TABLE owner_triggers."Held" DISABLE TRIGGER "It''s held";',
 	'and where rows are in the way');
 DROP TABLE owner_triggers."Held";
 -- on ours; an error that passes is left as it is
 CREATE TRIGGER hold BEFORE DELETE ON auth.users FOR EACH ROW EXECUTE FUNCTION owner_triggers.refuse('P0001');
 CREATE TRIGGER hold_late AFTER UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION owner_triggers.refuse('40001');
-SELECT alike(pg_temp.error(format('DELETE FROM auth.users WHERE id = %L', :'tim')), '%ALTER TABLE auth.users DISABLE TRIGGER hold;',
+SELECT alike(pg_temp.error(format('DELETE FROM auth.users WHERE id = %L', :'tim')),
+	'%ALTER TABLE auth.users DISABLE TRIGGER hold;',
 	'a trigger on a table of ours');
-SELECT is(pg_temp.error(format('UPDATE auth.users SET name = ''x'' WHERE id = %L', :'tim')), '40001 | not now | for a reason | Wait.',
+SELECT is(pg_temp.error(format('UPDATE auth.users SET name = ''x'' WHERE id = %L', :'tim')),
+	'40001 | not now | for a reason | Wait.',
 	'a serialization failure');
 DROP TRIGGER hold ON auth.users;
 DROP TRIGGER hold_late ON auth.users;

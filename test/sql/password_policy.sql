@@ -139,7 +139,8 @@ SELECT is(pg_temp.change('second password', 'password of ann'), '422 weak_passwo
 SELECT is(pg_temp.explain($$change_password('second password', 'password of ann')$$, 'authenticated'), '422 weak_password: new_password was used before', 'said so');
 SELECT is(pg_temp.trail(), 'password_change refused weak_password ann@accounts.example', 'in the trail');
 SELECT is(pg_temp.change('second password', 'second password'), '422 same_password ', 'the present one');
-SELECT is(pg_temp.change('wrong', 'password of ann'), '403 invalid_current_password ', 'only who knows the present one asks');
+SELECT is(pg_temp.change('wrong', 'password of ann'), '403 invalid_current_password ',
+	'only who knows the present one asks');
 SELECT is(pg_temp.hashes($$change_password('second password', 'third password')$$, 'authenticated'), '{"revoked": 0}, hashes: 3', 'each former password is one hash');
 SELECT is(pg_temp.change('third password', 'password of ann'), '422 weak_password ["history"]', 'the one before that');
 SELECT is(pg_temp.change('third password', 'fourth password') || ' ' || pg_temp.change('fourth password', 'password of ann'), 'ok ok', 'but not the third from the last');
@@ -197,7 +198,8 @@ SELECT is(pg_temp.change(E'cafe\u0301 noir au lait', E'caf\u00E9 noir au lait'),
 SELECT is(pg_temp.change(E'cafe\u0301 noir au lait', E'the\u0301 vert au citron'), 'ok', 'changed');
 SELECT is(pg_temp.say(format('login(%L, %L)', 'fay@accounts.example', E'th\u00E9 vert au citron')), 'ok', 'and stored in the one form');
 -- a confirmation takes it as the login does
-SELECT is(pg_temp.say(format('delete_my_account(%L)', E'the\u0301 noir'), 'authenticated'), '403 invalid_current_password', 'a wrong one in parts');
+SELECT is(pg_temp.say(format('delete_my_account(%L)', E'the\u0301 noir'), 'authenticated'),
+	'403 invalid_current_password', 'a wrong one in parts');
 SELECT is(pg_temp.call(format('delete_my_account(%L)', E'the\u0301 vert au citron'), 'authenticated') ? 'deleted', true,
 	'the right one, typed in parts, confirms');
 

@@ -172,7 +172,8 @@ SELECT is(pg_temp.say('auth_api.subscription() #>> ''{error,code}''') || coalesc
 SELECT is(pg_temp.admin('auth.plan_delete(''pro'')'), '23503 | tenants are subscribed to this plan', 'a plan with subscribers stays');
 -- what a RESTRICT of the application raises from 18 on, at any version
 SAVEPOINT restrict_;
-CREATE FUNCTION pg_temp.restrict_() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = 'no', DETAIL = 'row image'; END $$;
+CREATE FUNCTION pg_temp.restrict_() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = 'no', DETAIL = 'row image'; END $$;
 CREATE TRIGGER restrict_ BEFORE DELETE ON auth.plans FOR EACH ROW EXECUTE FUNCTION pg_temp.restrict_();
 CREATE TRIGGER restrict_ BEFORE DELETE ON auth.features FOR EACH ROW EXECUTE FUNCTION pg_temp.restrict_();
 SELECT auth.plan_create('referred'), auth.feature_create('referred') \g /dev/null

@@ -17,7 +17,8 @@ SELECT plan(185);
 SELECT isnt_empty($$SELECT * FROM auth.use_preset('neonpro')$$, 'the preset is loaded');
 SELECT set_has($$SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0$$,
 	$$VALUES ('intrex_auth.max_token_lifetime=24h'), ('intrex_auth.token_delivery=cookie'),
-		('intrex_auth.single_session=replace')$$, 'a login ends the session before; no token lives longer than 24 hours; secure cookies');
+		('intrex_auth.single_session=replace')$$,
+		'a login ends the session before; no token lives longer than 24 hours; secure cookies');
 SELECT people.add(r, r, units => ARRAY['unit of ' || r]) FROM unnest(ARRAY['clinic_admin', 'clinic_manager', 'professional', 'staff', 'patient']) AS r \g /dev/null
 SELECT people.add('admin', NULL, '', '{}', true) \g /dev/null
 SELECT people.make_tables() \g /dev/null

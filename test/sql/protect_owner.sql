@@ -100,7 +100,8 @@ SELECT is(app.as('intrex_auth_test_owner', $$SELECT count(*) FROM auth.protect('
 CREATE ROLE intrex_auth_test_login LOGIN;
 CREATE ROLE intrex_auth_test_client LOGIN;
 CREATE FUNCTION app.warned(target text) RETURNS bigint LANGUAGE sql AS $$
-	SELECT count(*) FROM auth.protect(target::regclass, tenant_fk => false) WHERE object = 'warning' AND statement LIKE '%switch row level%'
+	SELECT count(*) FROM auth.protect(target::regclass, tenant_fk => false) WHERE object = 'warning'
+		AND statement LIKE '%switch row level%'
 $$;
 CREATE TABLE app.first (id int, tenant_id uuid) PARTITION BY RANGE (id);
 CREATE TABLE app.first_1 PARTITION OF app.first FOR VALUES FROM (0) TO (100);
@@ -111,7 +112,8 @@ ALTER TABLE app.first_1 OWNER TO intrex_auth_test_login;
 ALTER TABLE app.second OWNER TO intrex_auth_test_login;
 SELECT is((SELECT statement FROM auth.protect('app.first', tenant_fk => false) WHERE statement LIKE '%log in%'),
 	'-- intrex_auth_test_login, the owner of app.first, can log in, and could switch row level security off: '
-	'a role that cannot log in is a better owner of tables' || E'\nALTER TABLE app.first OWNER TO …;', 'an owner that can log in');
+	'a role that cannot log in is a better owner of tables' || E'\nALTER TABLE app.first OWNER TO …;',
+	'an owner that can log in');
 SELECT is(app.warned('app.second'), 0::bigint, 'is named once, not with each table');
 SELECT is(app.warned('app.third'), 0::bigint, 'a superuser is not named');
 SELECT is(app.warned('app.orders'), 0::bigint, 'nor an owner that cannot log in');
@@ -119,11 +121,12 @@ SELECT is(app.warned('app.orders'), 0::bigint, 'nor an owner that cannot log in'
 SELECT count(*) AS ignored FROM auth.unprotect('app.orders') \gset
 SELECT count(*) AS ignored FROM auth.unprotect('app.items') \gset
 GRANT intrex_auth_test_owner TO intrex_auth_test_client;
-SELECT is(app.warned('app.orders'), 0::bigint, 'nor for a login role that is no client''s');
+SELECT is(app.warned('app.orders'), 0::bigint, 'nor for a login role that is not a client''s');
 SELECT count(*) AS ignored FROM auth.unprotect('app.orders') \gset
 GRANT authenticated TO intrex_auth_test_client;
 SELECT is((SELECT statement FROM auth.protect('app.orders', tenant_fk => false) WHERE statement LIKE '%log in%'),
-	'-- intrex_auth_test_client can log in for clients and has the rights of intrex_auth_test_owner, the owner of app.orders, '
+	'-- intrex_auth_test_client can log in for clients and has the rights of intrex_auth_test_owner, the owner of '
+	'app.orders, '
 	'and could switch row level security off: a role that cannot log in is a better owner of tables'
 	|| E'\nREVOKE intrex_auth_test_owner FROM intrex_auth_test_client;', 'but for one of clients');
 REVOKE intrex_auth_test_owner FROM intrex_auth_test_client;
@@ -132,7 +135,8 @@ SELECT is(app.warned('app.orders'), 0::bigint, 'the statement helps');
 CREATE TABLE app.fourth (id int, tenant_id uuid);
 ALTER TABLE app.fourth OWNER TO intrex_auth_test_stranger;
 GRANT intrex_auth_test_stranger TO intrex_auth_test_client;
-SELECT throws_ok(format('GRANT intrex_auth_test_client TO %I; SELECT * FROM auth.protect(''app.fourth'', tenant_fk => false)', r), '55000',
+SELECT throws_ok(format('GRANT intrex_auth_test_client TO %I; '
+		'SELECT * FROM auth.protect(''app.fourth'', tenant_fk => false)', r), '55000',
 	'an API role has the rights of intrex_auth_test_stranger, the owner of table app.fourth', r || ' is a member of it')
 	FROM unnest(ARRAY['anon', 'auth_platform']) AS r;
 SELECT is(app.warned('app.second'), 0::bigint, 'and again nothing');

@@ -87,7 +87,8 @@ SELECT is(pg_temp.refresh(t) ->> 'refresh_token', :'four'::jsonb ->> 'refresh_to
 	FROM unnest(ARRAY[:'two', :'three']::jsonb[]) AS t;
 SELECT is(pg_temp.family(:'one'), 4::bigint, 'no further row');
 SELECT is((SELECT (user_id, session_id, outcome)::text FROM auth.audit_log ORDER BY id DESC LIMIT 1),
-	(SELECT (user_id, id, 'success')::text FROM auth.sessions WHERE id = (pg_temp.row_of(:'one')).session_id), 'in the trail');
+	(SELECT (user_id, id, 'success')::text FROM auth.sessions WHERE id = (pg_temp.row_of(:'one')).session_id),
+	'in the trail');
 
 -- reuse: the successor was used, and the grace time is over; that of "one" was 20 seconds ago
 SELECT pg_temp.age(:'one', interval '10 seconds') \g /dev/null
@@ -95,7 +96,8 @@ SELECT is(pg_temp.explain(format('refresh(%L)', :'one'::jsonb ->> 'refresh_token
 	'401 refresh_token_already_used: Invalid refresh token: already used', 'now the first is a theft');
 SELECT is(pg_temp.trail(), 'refresh refused refresh_token_already_used ann@accounts.example', 'in the trail');
 SELECT is(pg_temp.revoked(:'one'), 'refresh_token_reuse', 'the session is revoked');
-SELECT is(string_agg(pg_temp.said(t), ', '), '401 session_revoked, 401 session_revoked, 401 session_revoked, 401 session_revoked',
+SELECT is(string_agg(pg_temp.said(t), ', '),
+	'401 session_revoked, 401 session_revoked, 401 session_revoked, 401 session_revoked',
 	'every token of the family is dead') FROM unnest(ARRAY[:'one', :'two', :'three', :'four']::jsonb[]) AS t;
 SELECT is(pg_temp.whose(:'four'::jsonb ->> 'access_token'), 'refused', 'the access token as well');
 
@@ -104,7 +106,8 @@ SELECT pg_temp.begin('ann', 'north') AS one \gset
 SELECT pg_temp.refresh(:'one') AS two \gset
 SELECT pg_temp.age(:'one', interval '31 seconds') \g /dev/null
 SELECT pg_temp.refresh(:'two') AS three \gset
-SELECT is(pg_temp.refresh(:'two') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token', 'one that was used just now');
+SELECT is(pg_temp.refresh(:'two') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token',
+	'one that was used just now');
 SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'not its parent, used 31 seconds ago');
 
 -- 64 rotations on, and no further
@@ -126,7 +129,8 @@ SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'the 65th is b
 SELECT pg_temp.begin('ann', 'north') AS one \gset
 SELECT pg_temp.refresh(:'one') AS two \gset
 SELECT pg_temp.age(:'one', interval '31 seconds') \g /dev/null
-SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'after 31 seconds: the successor');
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token',
+	'after 31 seconds: the successor');
 SELECT pg_temp.age(:'one', interval '3 minutes 29 seconds') \g /dev/null
 SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'after four minutes too');
 SELECT is(pg_temp.family(:'one'), 2::bigint, 'no further row');
@@ -151,13 +155,13 @@ SELECT pg_temp.begin('ann', 'north') AS one \gset
 SELECT pg_temp.refresh(:'one') AS two \gset
 SELECT auth._revoke_sessions(pg_temp.u('ann'), 'logout', (:'one'::jsonb ->> 'session_id')::uuid) \g /dev/null
 SELECT is(pg_temp.said(:'one'), '401 session_revoked', 'a session that was logged out');
-SELECT is(pg_temp.revoked(:'one'), 'logout', 'which is no theft');
+SELECT is(pg_temp.revoked(:'one'), 'logout', 'which is not a theft');
 SET LOCAL intrex_auth.refresh_token_lifetime = '1min';
 SELECT pg_temp.begin('ann', 'north') AS one \gset
 SELECT pg_temp.refresh(:'one') AS two \gset
 SELECT pg_temp.age(:'one', interval '61 seconds') \g /dev/null
 SELECT is(pg_temp.said(:'one'), '401 session_expired', 'a successor that has expired');
-SELECT is(pg_temp.revoked(:'one'), 'alive', 'which is no theft either');
+SELECT is(pg_temp.revoked(:'one'), 'alive', 'which is not a theft either');
 RESET intrex_auth.refresh_token_lifetime;
 
 -- a transaction that took back the use of the successor
@@ -165,10 +169,13 @@ SELECT pg_temp.begin('ann', 'north') AS one \gset
 SELECT pg_temp.refresh(:'one') AS two \gset
 SAVEPOINT before_use;
 SELECT pg_temp.refresh(:'two') AS three \gset
-SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token', 'in a savepoint: the newest');
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token',
+	'in a savepoint: the newest');
 ROLLBACK TO before_use;
-SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token', 'rolled back: the one before');
-SELECT is(pg_temp.refresh(:'two') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token', 'whose successor is the same again');
+SELECT is(pg_temp.refresh(:'one') ->> 'refresh_token', :'two'::jsonb ->> 'refresh_token',
+	'rolled back: the one before');
+SELECT is(pg_temp.refresh(:'two') ->> 'refresh_token', :'three'::jsonb ->> 'refresh_token',
+	'whose successor is the same again');
 
 -- reuse: without grace
 SELECT pg_temp.begin('ann', 'north') AS one \gset
@@ -188,7 +195,7 @@ SELECT pg_temp.refresh(:'one') AS two \gset
 SELECT is(pg_temp.verdict(:'two'), 'ok', 'a minute before its end');
 SELECT pg_temp.age(:'two', interval '7 days') \g /dev/null
 SELECT is(pg_temp.explain(format('refresh(%L)', :'two'::jsonb ->> 'refresh_token')), '401 session_expired: Session has expired', 'after it');
-SELECT is(pg_temp.revoked(:'two'), 'alive', 'which is no theft');
+SELECT is(pg_temp.revoked(:'two'), 'alive', 'which is not a theft');
 SELECT is(pg_temp.said(:'one'), '401 refresh_token_already_used', 'one that was used before it expired is');
 SELECT pg_temp.begin('ann', 'north') AS one \gset
 UPDATE auth.sessions SET expires_at = clock_timestamp() WHERE id = (:'one'::jsonb ->> 'session_id')::uuid;
@@ -260,14 +267,15 @@ SELECT :'one'::jsonb ->> 'refresh_token' AS token \gset
 -- 43 characters have two bits to spare: one spelling of each token is good
 SELECT is(string_agg(pg_temp.say(format('refresh(%L)', damaged)), ', '), '401 refresh_token_not_found, 401 refresh_token_not_found, 401 refresh_token_not_found, 401 refresh_token_not_found, 401 refresh_token_not_found', 'damaged')
 	FROM unnest(ARRAY[
-		left(:'token', 42) || translate(right(:'token', 1), 'AEIMQUYcgkosw048', 'BFJNRVZdhlptx159'), CASE left(:'token', 1) WHEN 'x' THEN 'y' ELSE 'x' END || substr(:'token', 2),
+		left(:'token', 42) || translate(right(:'token', 1), 'AEIMQUYcgkosw048', 'BFJNRVZdhlptx159'),
+		CASE left(:'token', 1) WHEN 'x' THEN 'y' ELSE 'x' END || substr(:'token', 2),
 		:'token' || '=', ' ' || :'token', :'token' || E'\n']) AS damaged WHERE damaged <> :'token';
 SELECT is(pg_temp.said(:'one'), 'ok', 'and the token itself is good');
 
 -- tokens do not stand in for one another
 SELECT pg_temp.login('ann@accounts.example') AS one \gset
 SELECT is(pg_temp.say(format('refresh(%L)', :'one'::jsonb ->> 'access_token')), '401 refresh_token_not_found', 'an access token does not refresh');
-SELECT is(pg_temp.whose(:'one'::jsonb ->> 'refresh_token'), 'refused', 'a refresh token is no context');
+SELECT is(pg_temp.whose(:'one'::jsonb ->> 'refresh_token'), 'refused', 'a refresh token is not a context');
 SELECT is(pg_temp.say(format('refresh(encode(%L::bytea, ''base64''))', (pg_temp.row_of(:'one')).token_hash)), '401 refresh_token_not_found', 'nor is what the table has');
 SELECT is(strpos(pg_temp.refresh(jsonb_build_object('refresh_token', 'canary'))::text, 'canary'), 0, 'the answer does not repeat it');
 

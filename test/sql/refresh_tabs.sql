@@ -27,7 +27,8 @@ CREATE FUNCTION pg_temp.load(tabs integer) RETURNS TABLE (tab integer, what text
 		SELECT n, random() * 250 AS sent, random() * 250 AS there, random() * 250 AS back, random() < 0.05 AS is_lost
 		FROM generate_series(1, tabs) AS n)
 	SELECT n, e.what FROM tab, LATERAL (VALUES
-			('sends', sent), ('is served', sent + there), (CASE WHEN is_lost THEN 'is lost' ELSE 'hears' END, sent + there + back)
+			('sends', sent), ('is served', sent + there),
+			(CASE WHEN is_lost THEN 'is lost' ELSE 'hears' END, sent + there + back)
 		) AS e (what, at)
 	ORDER BY e.at
 $$;
@@ -87,10 +88,12 @@ $$;
 
 -- 1 000 browsers; few have many tabs, as is the case.
 CREATE TEMPORARY TABLE browsers AS
-	SELECT n, 2 + floor(31 * power(random(), 12))::integer AS tabs, 1 + n % 4 AS loads FROM generate_series(1, 1000) AS n;
+	SELECT n, 2 + floor(31 * power(random(), 12))::integer AS tabs, 1 + n % 4 AS loads
+		FROM generate_series(1, 1000) AS n;
 CREATE TEMPORARY TABLE browsed AS
 	SELECT n, tabs, loads, b.* FROM browsers, LATERAL pg_temp.browse(tabs, loads, 7) AS b;
-SELECT is(count(*) || ' of ' || min(tabs) || ' to ' || max(tabs) || ' tabs and ' || min(loads) || ' to ' || max(loads) || ' loads',
+SELECT is(count(*) || ' of ' || min(tabs) || ' to ' || max(tabs) || ' tabs and ' || min(loads) || ' to ' || max(loads)
+	|| ' loads',
 	'1000 of 2 to 32 tabs and 1 to 4 loads', 'a thousand browsers') FROM browsed;
 SELECT is(string_agg(DISTINCT refused, ', '), NULL, 'none is signed out') FROM browsed;
 -- otherwise the simulation shows nothing
@@ -108,9 +111,11 @@ BEGIN
 	RETURN coalesce(auth_api.refresh(session.refresh_token) #>> '{error,code}', 'goes on');
 END
 $$;
-SELECT is(string_agg(DISTINCT pg_temp.lose(n * interval '1 second'), ', '), 'goes on', 'an outage of up to four minutes')
+SELECT is(string_agg(DISTINCT pg_temp.lose(n * interval '1 second'), ', '), 'goes on',
+	'an outage of up to four minutes')
 	FROM generate_series(0, 240, 5) AS n;
-SELECT is(string_agg(DISTINCT pg_temp.lose(n * interval '1 second'), ', '), 'refresh_token_already_used', 'not of more than five')
+SELECT is(string_agg(DISTINCT pg_temp.lose(n * interval '1 second'), ', '), 'refresh_token_already_used',
+	'not of more than five')
 	FROM generate_series(300, 600, 60) AS n;
 SELECT * FROM finish();
 ROLLBACK;

@@ -32,7 +32,8 @@ $$;
 -- Let time pass for a session.
 CREATE FUNCTION pg_temp.age(session uuid, by interval) RETURNS void LANGUAGE sql AS $$
 	UPDATE auth.sessions SET created_at = created_at - by, expires_at = expires_at - by WHERE id = session;
-	UPDATE auth.refresh_tokens SET created_at = created_at - by, expires_at = expires_at - by WHERE session_id = session;
+	UPDATE auth.refresh_tokens SET created_at = created_at - by, expires_at = expires_at - by
+		WHERE session_id = session;
 $$;
 CREATE FUNCTION pg_temp.later(grant_ jsonb, by interval) RETURNS void LANGUAGE sql AS
 $$ SELECT pg_temp.age((pg_temp.session_of(grant_)).id, by) $$;
@@ -51,10 +52,12 @@ SELECT is(pg_temp.ends(:'ann'), '10 days, 10 days, 900', 'a refresh token ends w
 SELECT pg_temp.later(:'ann', '3 days 23:50') \g /dev/null
 SELECT pg_temp.refresh(:'ann') AS ann \gset
 SELECT is(pg_temp.verdict(:'ann'), 'ok', 'ten minutes before the end');
-SELECT ok((:'ann'::jsonb ->> 'expires_in')::integer BETWEEN 1 AND 600, 'an access token ends no later than its session');
+SELECT ok((:'ann'::jsonb ->> 'expires_in')::integer BETWEEN 1 AND 600,
+	'an access token ends no later than its session');
 SELECT ok((:'ann'::jsonb ->> 'expires_at')::numeric <= extract(epoch FROM (pg_temp.session_of(:'ann')).expires_at),
 	'by not a second');
-SELECT is((:'ann'::jsonb ->> 'expires_at')::bigint, (auth.jwt_verify(:'ann'::jsonb ->> 'access_token') ->> 'exp')::bigint,
+SELECT is((:'ann'::jsonb ->> 'expires_at')::bigint,
+	(auth.jwt_verify(:'ann'::jsonb ->> 'access_token') ->> 'exp')::bigint,
 	'as it says');
 SELECT is(pg_temp.state(:'ann'), 'in', 'and both are good');
 -- another access token of the same session
@@ -67,11 +70,14 @@ SELECT pg_temp.become(NULL) \g /dev/null
 -- past it
 SELECT (pg_temp.session_of(:'ann')).id AS ann_session \gset
 SELECT pg_temp.age(:'ann_session', '10 minutes') \g /dev/null
-SELECT is(pg_temp.explain(format('refresh(%L)', :'ann'::jsonb ->> 'refresh_token')), '401 session_expired: Session has expired',
+SELECT is(pg_temp.explain(format('refresh(%L)', :'ann'::jsonb ->> 'refresh_token')),
+	'401 session_expired: Session has expired',
 	'past the end no refresh');
-SELECT is((SELECT revoked_at FROM auth.sessions WHERE id = :'ann_session'), NULL, 'which is no theft');
-SELECT is(pg_temp.whose(:'ann'::jsonb ->> 'access_token'), 'refused', 'and no access token that would be good for longer');
-SELECT throws_ok(format('SELECT auth.authenticate(%L)', :'ann'::jsonb ->> 'access_token'), '28000', 'invalid token', 'namely so');
+SELECT is((SELECT revoked_at FROM auth.sessions WHERE id = :'ann_session'), NULL, 'which is not a theft');
+SELECT is(pg_temp.whose(:'ann'::jsonb ->> 'access_token'), 'refused',
+	'and no access token that would be good for longer');
+SELECT throws_ok(format('SELECT auth.authenticate(%L)', :'ann'::jsonb ->> 'access_token'), '28000', 'invalid token',
+	'namely so');
 -- nor by an ancestor, in the grace time
 SELECT pg_temp.login('ann@accounts.example') AS one \gset
 SELECT pg_temp.refresh(:'one') AS two \gset
@@ -81,24 +87,29 @@ SELECT is(pg_temp.verdict(pg_temp.refresh(:'one')), '401 session_expired', 'nor 
 -- what a setting of today does to sessions of yesterday: nothing
 SELECT pg_temp.login('ann@accounts.example') AS former \gset
 SET LOCAL intrex_auth.session_lifetime = '1h';
-SELECT is(split_part(pg_temp.ends(pg_temp.refresh(:'former')), ',', 1), '10 days', 'a session keeps the end that it began with');
-SELECT is(pg_temp.ends(pg_temp.login('ann@accounts.example')), '01:00:00, 01:00:00, 900', 'shorter than the idle end: that counts');
+SELECT is(split_part(pg_temp.ends(pg_temp.refresh(:'former')), ',', 1), '10 days',
+	'a session keeps the end that it began with');
+SELECT is(pg_temp.ends(pg_temp.login('ann@accounts.example')), '01:00:00, 01:00:00, 900',
+	'shorter than the idle end: that counts');
 SET LOCAL intrex_auth.session_lifetime = '1min';
 SELECT pg_temp.login('ann@accounts.example') AS short \gset
 SELECT ok((:'short'::jsonb ->> 'expires_in')::integer BETWEEN 1 AND 60, 'shorter than an access token, too');
 SET LOCAL intrex_auth.session_lifetime = '10d';
 
 -- every endpoint that begins a session
-SELECT is(pg_temp.ends(pg_temp.call('register(''new@accounts.example'', ''a password of mine'')')), '10 days, 7 days, 900', 'register');
+SELECT is(pg_temp.ends(pg_temp.call('register(''new@accounts.example'', ''a password of mine'')')),
+	'10 days, 7 days, 900', 'register');
 UPDATE auth.users SET is_super_admin = false;
 SET LOCAL intrex_auth.allow_bootstrap = on;
-SELECT is(pg_temp.ends(pg_temp.call('bootstrap_admin(''first@accounts.example'', ''a password of mine'')')), '10 days, 7 days, 900', 'bootstrap_admin');
+SELECT is(pg_temp.ends(pg_temp.call('bootstrap_admin(''first@accounts.example'', ''a password of mine'')')),
+	'10 days, 7 days, 900', 'bootstrap_admin');
 
 -- the cookie goes with it
 SET LOCAL intrex_auth.token_delivery = 'cookie';
 SET LOCAL intrex_auth.session_lifetime = '1d';
 SELECT pg_temp.enter('bob@accounts.example') AS bob \gset
-SELECT ok(substring(pg_temp.cookies() FROM 'Max-Age=([0-9]+)')::integer BETWEEN 86000 AND 86400, 'a cookie lasts no longer');
+SELECT ok(substring(pg_temp.cookies() FROM 'Max-Age=([0-9]+)')::integer BETWEEN 86000 AND 86400,
+	'a cookie lasts no longer');
 SELECT (auth._refresh_row(auth._opaque_hash(:'bob'))).session_id AS bob_session \gset
 SELECT pg_temp.age(:'bob_session', '12 hours') \g /dev/null
 SELECT pg_temp.post(:'bob') \g /dev/null
@@ -114,8 +125,10 @@ SET LOCAL intrex_auth.session_lifetime = '30d';
 SELECT pg_temp.login('bob@accounts.example') AS bob \gset
 SELECT pg_temp.become(:'bob') \g /dev/null
 SELECT pg_temp.call('sessions()', 'authenticated') #> '{sessions,0}' AS shown \gset
-SELECT is((:'shown'::jsonb ->> 'expires_at')::timestamptz - (:'shown'::jsonb ->> 'created_at')::timestamptz, interval '30 days', 'sessions(): expires_at');
-SELECT is((:'shown'::jsonb ->> 'idle_expires_at')::timestamptz - (:'shown'::jsonb ->> 'created_at')::timestamptz, interval '7 days', 'idle_expires_at');
+SELECT is((:'shown'::jsonb ->> 'expires_at')::timestamptz - (:'shown'::jsonb ->> 'created_at')::timestamptz,
+	interval '30 days', 'sessions(): expires_at');
+SELECT is((:'shown'::jsonb ->> 'idle_expires_at')::timestamptz - (:'shown'::jsonb ->> 'created_at')::timestamptz,
+	interval '7 days', 'idle_expires_at');
 SELECT pg_temp.become(NULL) \g /dev/null
 CREATE FUNCTION pg_temp.seen(session uuid) RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws(' ', v ->> 'valid', v ->> 'reason',
@@ -129,7 +142,8 @@ SELECT pg_temp.age(:'bob_session', '30 days') \g /dev/null
 SELECT is(pg_temp.seen(:'bob_session'), 'false session_expired 30 days 7 days', 'past the absolute end');
 SELECT pg_temp.login('bob@accounts.example') AS bob \gset
 UPDATE auth.sessions SET expires_at = created_at + interval '1 day' WHERE id = (pg_temp.session_of(:'bob')).id;
-SELECT is(pg_temp.seen((pg_temp.session_of(:'bob')).id), 'true 1 day 1 day', 'an end that was set by hand is the end of both');
+SELECT is(pg_temp.seen((pg_temp.session_of(:'bob')).id), 'true 1 day 1 day',
+	'an end that was set by hand is the end of both');
 SELECT is(pg_temp.ends(pg_temp.refresh(:'bob')), '1 day, 1 day, 900', 'and of the next refresh token');
 RESET intrex_auth.session_lifetime;
 SELECT pg_temp.login('bob@accounts.example') AS bob \gset
@@ -139,7 +153,8 @@ SELECT is(pg_temp.seen((pg_temp.session_of(:'bob')).id), 'true 7 days', 'none is
 SELECT throws_ok(format('SET LOCAL intrex_auth.session_lifetime = %L', v), '22023', NULL, 'session_lifetime = ' || v)
 	FROM unnest(ARRAY['-1', '3651d']) AS v;
 SELECT lives_ok($$SET LOCAL intrex_auth.session_lifetime = '3650d'$$, 'ten years');
-SELECT is(pg_temp.ends(pg_temp.login('ann@accounts.example')), '3650 days, 7 days, 900', 'are too far to be of interest');
+SELECT is(pg_temp.ends(pg_temp.login('ann@accounts.example')), '3650 days, 7 days, 900',
+	'are too far to be of interest');
 SET LOCAL ROLE anon;
 SELECT throws_ok('SET LOCAL intrex_auth.session_lifetime = 0', '42501', NULL, 'no application role changes it');
 RESET ROLE;

@@ -18,7 +18,8 @@ SELECT matches(pg_temp.columns('auth.users'),
 	'^id email phone name password_hash email_verified_at phone_verified_at is_super_admin banned_until ', 'users: order of columns');
 SELECT matches(pg_temp.columns('auth.sessions'), '^id user_id tenant_id expires_at revoked_at revoked_reason aal amr ', 'sessions: order of columns');
 SELECT matches(pg_temp.columns('auth.memberships'), '^tenant_id user_id role unit_ids ', 'memberships: order of columns');
-SELECT is(pg_temp.columns('auth.refresh_tokens'), 'token_hash session_id parent salt created_at expires_at generation', 'refresh_tokens: order of columns');
+SELECT is(pg_temp.columns('auth.refresh_tokens'), 'token_hash session_id parent salt created_at expires_at generation',
+	'refresh_tokens: order of columns');
 SELECT is(pg_temp.columns('auth.' || name), columns, name || ': order of columns') FROM (VALUES
 	('plans', 'name description is_default created_at'), ('features', 'name description metered created_at'), ('plan_features', 'plan feature quota period'),
 	('subscriptions', 'tenant_id plan status ends_at external_customer_id external_subscription_id created_at updated_at'),
@@ -53,7 +54,8 @@ $$, $$ SELECT 'auth.' || t AS relation, n AS name, 'A' AS enabled FROM unnest(AR
 	UNION ALL SELECT 'auth.' || t, n, 'A' FROM unnest(ARRAY['resources', 'roles', 'role_permissions']) AS t, unnest(ARRAY['permissions_changed', 'permissions_truncated']) AS n
 	UNION ALL SELECT 'auth.issuers', n, 'A' FROM unnest(ARRAY['issuer_changed', 'issuer_truncated']) AS n
 	UNION ALL SELECT 'auth.memberships', 'owner_kept_' || n, 'A' FROM unnest(ARRAY['removed', 'changed', 'truncated']) AS n
-	UNION ALL SELECT 'auth.roles', n, 'A' FROM unnest(ARRAY['owner_role_kept_removed', 'owner_role_kept_changed', 'roles_owner_kept_truncated']) AS n
+	UNION ALL SELECT 'auth.roles', n,
+		'A' FROM unnest(ARRAY['owner_role_kept_removed', 'owner_role_kept_changed', 'roles_owner_kept_truncated']) AS n
 	UNION ALL SELECT c.oid::regclass::text, '!statement_begins', 'A' FROM pg_class AS c
 		WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p')
 	-- the server's own checks do not fire there

@@ -176,7 +176,8 @@ SET LOCAL intrex_auth.login_limit_address = 1;
 SELECT auth._throttle(id || 'nowhere 1') FROM run \g /dev/null
 SELECT cmp_ok(auth._throttle(id || 'nowhere 2'), '>', 0, 'unusable headers share one limit') FROM run;
 SET LOCAL intrex_auth.trusted_proxies = 0;
-SELECT is(auth._throttle(id || 'nowhere 3') = 0, inet_client_addr() IS NULL, 'a Unix socket without proxies has none') FROM run;
+SELECT is(auth._throttle(id || 'nowhere 3') = 0, inet_client_addr() IS NULL, 'a Unix socket without proxies has none')
+	FROM run;
 
 -- error: nobody to count against, and transactions that cannot count
 SELECT throws_ok('SELECT auth._throttle(NULL)', '22004', 'identifier must not be null', 'NULL is refused');

@@ -154,7 +154,8 @@ SELECT is(pg_temp.sign_in('root@example.com') ->> 'role', 'auth_platform', 'a pl
 DELETE FROM auth.users WHERE coalesce(email, '') NOT LIKE '%@example.com' AND coalesce(phone, '') <> '+12025550100';
 SELECT is(pg_temp.attempt('auth_platform', $$ SELECT jsonb_array_length(auth_api.admin_users() -> 'users') $$), '4', 'sees all');
 SELECT is(pg_temp.attempt('auth_platform', $$ SELECT auth_api.admin_users()::text ~ '\$2b\$|password_hash' $$), 'false', 'but no hash');
-SELECT is(pg_temp.attempt('auth_platform', $$ SELECT bool_and(u ? 'last_sign_in_at') FROM jsonb_array_elements(auth_api.admin_users() -> 'users') AS u $$),
+SELECT is(pg_temp.attempt('auth_platform',
+	$$ SELECT bool_and(u ? 'last_sign_in_at') FROM jsonb_array_elements(auth_api.admin_users() -> 'users') AS u $$),
 	'true', 'when each last signed in');
 SELECT is(pg_temp.attempt('auth_platform', format('SELECT string_agg(u ->> ''email'', '' '') FROM jsonb_array_elements(auth_api.admin_users(%s) -> ''users'') AS u', argument)),
 	expected, format('search %s', n)) FROM (VALUES

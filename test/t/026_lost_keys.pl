@@ -59,7 +59,7 @@ $session->quit;
 is(sql(q(BEGIN READ ONLY; SELECT auth.jwt_sign('{"sub": "x"}') IS NOT NULL; COMMIT)), 't', 'READ ONLY: a token is signed all the same');
 my $holder = $node->background_psql('postgres');
 $holder->query('BEGIN; TRUNCATE auth.known_keys; COMMIT; BEGIN; LOCK TABLE auth.known_keys IN SHARE MODE');
-is(sql(q(SELECT auth.jwt_sign('{"sub": "x"}') IS NOT NULL)), 't', 'whoever notes keys waits for nobody');
+is(sql(q(SELECT auth.jwt_sign('{"sub": "x"}') IS NOT NULL)), 't', 'noting keys waits for nobody');
 $holder->query('COMMIT');
 $holder->quit;
 sql(q(SELECT auth.jwt_sign('{"sub": "x"}')));

@@ -80,7 +80,7 @@ for my $case (
 	}
 }
 
-# whoever has their rights, and whose rights they have, is named
+# roles that have their rights, and those whose rights they have, are named
 superuser('CREATE ROLE auth_admin LOGIN; CREATE ROLE reader; CREATE ROLE app LOGIN; CREATE ROLE anon; CREATE ROLE auth_platform');
 superuser('GRANT auth_owner TO mallory; GRANT mallory TO reader; GRANT auth_admin TO reader; GRANT anon, authenticated, auth_platform TO app; GRANT halfway TO anon');
 superuser('GRANT auth_hook TO reader; GRANT auth_owner TO root2');

@@ -110,7 +110,7 @@ for my $case (@bad)
 # listed tables stay with their other columns, and with their rows
 said('CREATE PUBLICATION p FOR TABLE auth.users WHERE (id IS NOT NULL), auth.tenants') =~ /Use instead: (.*)/;
 sql($1);
-like(published(), qr/auth\.users \{id,email,phone,name,.*\} \(id IS NOT NULL\)/, 'columns that are no secret stay');
+like(published(), qr/auth\.users \{id,email,phone,name,.*\} \(id IS NOT NULL\)/, 'columns that are not secret stay');
 like(published(), qr/auth\.tenants /, 'so do tables without any');
 sql('DROP PUBLICATION p');
 

@@ -205,7 +205,7 @@ sub everywhere
 	endpoint('administrator', 'admin_user_unban', { user_id => $id{$who} });
 	endpoint($who, 'login', { email => address($who), password => password($who) });
 
-	is(request($who, 'POST', '!delete_my_account', '{"password": "wrong"}')->{status}, 403, "$preset: erased by his password only");
+	is(request($who, 'POST', '!delete_my_account', '{"password": "wrong"}')->{status}, 403, "$preset: erased by their own password only");
 	endpoint($who, 'delete_my_account', { password => password($who) });
 	is(request($who, 'POST', '!me', '{}')->{data}{code}, 'session_not_found', "$preset: erased");
 	return;

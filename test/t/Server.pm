@@ -1,5 +1,5 @@
 # test/t/Server.pm: every cluster of these tests is made here, with an encoding and a
-# locale of its own: by itself initdb takes those of whoever runs the test, and on a
+# locale of its own: by itself initdb takes those of the user who runs it, and on a
 # machine without LANG that is SQL_ASCII. Also ways to end a server and to wait.
 
 package Server;
