@@ -47,6 +47,8 @@ is("$code $said", "1 quickstart: the server does not run; start it with ./quicks
 is("$code $said", "1 check: no test of layer sql is called nowhere\n", 'a test that there is not, beside one that there is');
 ($code, $said) = clone('check', 'lint', 'otp');
 is("$code $said", "1 check: layer lint has no files to choose from\n", 'a layer of no files');
+($code, $said) = clone('check', 'lint', 'sql', 'otp');
+is("$code $said", "1 check: files can be chosen of one layer, not of lint sql\n", 'a file of one of two layers');
 
 # the layer and the files that were asked for, and these only
 ($code, $said) = clone('check', 'sql', 'otp', 'operations');
