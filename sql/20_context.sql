@@ -106,6 +106,7 @@ CREATE OR REPLACE FUNCTION auth._seconds(name text) RETURNS integer
 	AS 'MODULE_PATHNAME', 'intrex_auth_setting_seconds';
 COMMENT ON FUNCTION auth._seconds(text) IS 'a time setting of intrex_auth as a number of seconds';
 REVOKE ALL ON FUNCTION auth._seconds(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._seconds(text) TO auth_owner;
 
 CREATE OR REPLACE FUNCTION auth._identity_changed() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -75,7 +75,8 @@ BEGIN
 	END IF;
 	UPDATE auth.issuers AS i SET id = origin.id WHERE i.system_identifier = system AND i.database = here;
 	IF NOT FOUND THEN
-		PERFORM auth._issuer_note(origin.id, system, here);
+		INSERT INTO auth.issuers (number, id, system_identifier, database)
+			SELECT max(i.number) + 1, origin.id, system, here FROM auth.issuers AS i;
 	END IF;
 	RETURN 'intrex-auth:' || origin.id;
 END

@@ -37,6 +37,7 @@ CREATE OR REPLACE FUNCTION auth.keys() RETURNS TABLE (kid text, alg text, "use" 
 	AS 'MODULE_PATHNAME', 'intrex_auth_keys';
 COMMENT ON FUNCTION auth.keys() IS 'the keys of the ring without their secrets';
 REVOKE ALL ON FUNCTION auth.keys() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth.keys() TO auth_owner;
 
 CREATE OR REPLACE FUNCTION auth._key_file_is_fine() RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

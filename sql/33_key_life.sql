@@ -118,7 +118,10 @@ BEGIN
 				HINT = 'They are refused from now on; clients get another with their refresh token.';
 		END IF;
 	ELSIF former."use" = 'seal' THEN
-		SELECT coalesce(sum(p.sealed), 0) INTO needed FROM auth.sealing_progress() AS p WHERE p.kid = key_retire.kid;
+		SELECT count(*) INTO needed
+			FROM (SELECT s.sealed_kid FROM auth.secrets AS s
+				UNION ALL SELECT p.sealed_kid FROM auth.personal_keys AS p) AS v
+			WHERE v.sealed_kid = convert_to(key_retire.kid, 'UTF8');
 		IF needed > 0 THEN
 			RAISE WARNING USING
 				ERRCODE = '01000',

@@ -115,6 +115,7 @@ END
 $$;
 COMMENT ON FUNCTION auth._fail(text, text, text) IS 'raises an error of administration, with nothing in it but this';
 REVOKE ALL ON FUNCTION auth._fail(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._fail(text, text, text) TO auth_owner;
 
 -- Above READ COMMITTED a change does not see what committed after its snapshot, such
 -- as a session that a login by the former password began.
@@ -131,3 +132,4 @@ END
 $$;
 COMMENT ON FUNCTION auth._demand_read_committed() IS 'raises 55000 above READ COMMITTED';
 REVOKE ALL ON FUNCTION auth._demand_read_committed() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION auth._demand_read_committed() TO auth_owner;

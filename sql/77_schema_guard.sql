@@ -110,12 +110,11 @@ COMMENT ON FUNCTION auth.unprotected_tables(text[]) IS 'tables, foreign tables a
 REVOKE ALL ON FUNCTION auth.unprotected_tables(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.unprotected_tables(text[]) TO auth_admin;
 
--- Looks at catalogs only. Event triggers
+-- Reads catalogs alone, since it runs as a superuser (sql/99_grants.sql). Event triggers
 -- take no arguments, hence one function for each mode; the schemas are a setting.
 CREATE OR REPLACE FUNCTION auth._ddl_guard(refuse boolean) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
-SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -105,7 +105,8 @@ COMMENT ON FUNCTION auth._warn_of_publication(oid) IS
 	'warns if a publication has secrets of ours, and says what to use instead';
 REVOKE ALL ON FUNCTION auth._warn_of_publication(oid) FROM PUBLIC;
 
--- SECURITY DEFINER, because who makes a publication may execute none of the above.
+-- SECURITY DEFINER, because who makes a publication may execute none of the above.  It
+-- runs as a superuser (sql/99_grants.sql), and reads catalogs alone.
 CREATE OR REPLACE FUNCTION auth._watch_publications() RETURNS event_trigger
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp

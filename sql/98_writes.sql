@@ -133,6 +133,8 @@ COMMENT ON FUNCTION auth._tables_touched(oid, oid) IS
 	'the tables of the extension that an object which a command made or changed hangs on';
 REVOKE ALL ON FUNCTION auth._tables_touched(oid, oid) FROM PUBLIC;
 
+-- SECURITY DEFINER, because who makes such an object may execute none of the above.  It
+-- runs as a superuser (sql/99_grants.sql), and reads catalogs alone.
 CREATE OR REPLACE FUNCTION auth._attach_guard() RETURNS event_trigger
 	LANGUAGE plpgsql VOLATILE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp

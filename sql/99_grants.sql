@@ -1,9 +1,10 @@
 -- the last word on ownership and privileges
 --
--- Schemas, tables and functions belong to auth_owner, so that no endpoint runs
--- as the installing superuser.  The functions of the key file stay the
--- superuser's, and so do what an event trigger runs as the user who changes the schema,
--- and auth.triggers_reset(), which a superuser calls, with what it calls.
+-- Tables and functions belong to auth_owner, so that no endpoint runs
+-- as the installing superuser.  A role with the rights of auth_owner can replace its
+-- functions: so what event triggers run for every superuser who changes a schema, the
+-- functions of the key file and others for superusers alone stay the superuser's, with
+-- all that they call; test/sql/catalog.sql looks at that.
 -- EXECUTE is nobody's unless it was granted above.
 
 DO $$
@@ -13,8 +14,13 @@ DECLARE
 		'auth.key_create', 'auth.key_rotate', 'auth.key_import', 'auth.key_export', 'auth._key_file_ensure',
 		'auth.key_standby', 'auth.key_promote', 'auth.key_retire', 'auth.key_delete', 'auth.key_uses',
 		'auth._key_retire', 'auth._key_delete', 'auth._key_lock', 'auth._key_demand_unneeded',
+		'auth.keys', 'auth._plain_count', 'auth._seconds', 'auth._demand_read_committed', 'auth._fail',
 		'auth._watch_drops', 'auth.issuer_adopt', 'auth.triggers_reset', 'auth._triggers',
-		'auth._foreign_keys'];
+		'auth._foreign_keys',
+		'auth._watch_publications', 'auth._warn_of_publication', 'auth._publication_instead', 'auth._published_secrets',
+		'auth._attach_guard', 'auth._attached_code', 'auth._tables_touched',
+		'auth.guard_ddl', 'auth._ddl_guard', 'auth._ddl_guard_warn', 'auth._ddl_guard_refuse',
+		'auth.unprotected_tables'];
 BEGIN
 	FOR member IN
 		SELECT c.oid::pg_catalog.regclass AS name, c.relkind
@@ -49,5 +55,5 @@ BEGIN
 END
 $$;
 
-ALTER SCHEMA auth OWNER TO auth_owner;
-ALTER SCHEMA auth_api OWNER TO auth_owner;
+-- Who owns a schema can rename it, and put another in its place for what names it.
+GRANT USAGE ON SCHEMA auth, auth_api TO auth_owner;

@@ -46,7 +46,8 @@ WHERE c.relnamespace IN ('auth'::regnamespace, 'auth_api'::regnamespace) AND a.a
 ORDER BY (a.attrelid::regclass || '.' || a.attname) COLLATE "C";
 
 \echo # schemas: name | owner | rights
-SELECT concat_ws(' | ', n.nspname, n.nspowner::regrole,
+SELECT concat_ws(' | ', n.nspname,
+	(SELECT CASE WHEN r.rolsuper THEN 'superuser' ELSE r.rolname END FROM pg_roles AS r WHERE r.oid = n.nspowner),
 	(SELECT string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END || ' ' || a.privilege_type, ', ' ORDER BY a.grantee::regrole::text, a.privilege_type)
 		FROM aclexplode(n.nspacl) AS a WHERE a.grantee <> n.nspowner))
 FROM pg_namespace AS n WHERE n.nspname IN ('auth', 'auth_api') ORDER BY n.nspname;
@@ -62,7 +63,7 @@ LOAD 'intrex_auth';
 SELECT concat_ws(' | ', name, context) FROM pg_settings WHERE name LIKE 'intrex_auth.%' OR name = 'app.current_tenant' ORDER BY name COLLATE "C";
 
 BEGIN;
-SELECT plan(9);
+SELECT plan(12);
 
 CREATE TEMP VIEW member AS
 	SELECT d.classid, d.objid FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
@@ -109,7 +110,31 @@ $$, 'every member has a comment');
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
 	JOIN pg_roles AS r ON r.oid = p.proowner WHERE p.prosecdef AND (r.rolsuper OR r.rolbypassrls OR r.rolcanlogin)
-$$, 'no SECURITY DEFINER function runs as a superuser');
+		AND p.prorettype <> 'event_trigger'::regtype
+$$, 'no SECURITY DEFINER function runs as a superuser, but for event triggers');
+
+-- auth_owner is lent out for restores (doc/backup.md), and could replace what it owns.
+SELECT set_eq($$ SELECT e.evtfoid FROM pg_event_trigger AS e WHERE e.evtname LIKE 'intrex\_auth\_%' $$,
+	$$ SELECT p.oid FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+		WHERE p.prorettype = 'event_trigger'::regtype AND p.proname NOT LIKE '\_ddl\_guard\_%' $$,
+	'functions of event triggers are known by what they return');
+CREATE TEMP VIEW of_superusers AS
+	SELECT p.* FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	JOIN pg_roles AS r ON r.oid = p.proowner WHERE r.rolsuper;
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
+	WHERE p.prorettype = 'event_trigger'::regtype AND p.oid NOT IN (SELECT s.oid FROM of_superusers AS s)
+$$, 'what an event trigger runs belongs to a superuser');
+SELECT is_empty($$
+	SELECT s.oid::regprocedure, f.oid::regprocedure
+	FROM of_superusers AS s,
+		-- without comments and what is in quotes
+		regexp_matches(regexp_replace(regexp_replace(coalesce(pg_get_function_sqlbody(s.oid), s.prosrc),
+				'--[^\n]*', '', 'g'), '''[^'']*''', '', 'g'),
+			'\m(auth|auth_api)\.(\w+)\s*\(', 'g') AS c (called)
+		JOIN pg_proc AS f ON f.pronamespace = c.called[1]::regnamespace AND f.proname = c.called[2]
+	WHERE f.oid NOT IN (SELECT o.oid FROM of_superusers AS o)
+$$, 'and so does all that functions of superusers call');
 
 SELECT is((SELECT count(*) FROM pg_proc AS p JOIN member AS m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass
 	WHERE p.pronamespace NOT IN ('auth'::regnamespace, 'auth_api'::regnamespace)), 0::bigint, 'nothing outside the two schemas');

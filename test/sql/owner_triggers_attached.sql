@@ -11,7 +11,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(50);
+SELECT plan(53);
 \i :owner_triggers
 
 SELECT is_empty($$
@@ -106,6 +106,28 @@ SELECT is(pg_temp.error('CREATE TRIGGER x AFTER INSERT ON auth.users EXECUTE FUN
 	'callers. | '
 	'ALTER FUNCTION owner_triggers.spy() SECURITY DEFINER; then create the trigger.',
 	'the error tells why, and the way out');
+
+-- what event triggers run cannot be changed by who has the rights of auth_owner, which is lent for restores
+CREATE ROLE intrex_auth_test_lent;
+GRANT auth_owner TO intrex_auth_test_lent;
+GRANT CREATE ON DATABASE :"DBNAME" TO intrex_auth_test_lent;
+SET LOCAL ROLE intrex_auth_test_lent;
+SELECT is_empty($$
+	SELECT f.signature, v.tried, a.answer
+	FROM (SELECT p.oid::regprocedure AS signature, pg_get_functiondef(p.oid) AS definition FROM pg_proc AS p
+			WHERE p.pronamespace = 'auth'::regnamespace AND (p.prorettype = 'event_trigger'::regtype
+				OR p.proname IN ('_attached_code', '_tables_touched', '_ddl_guard', 'unprotected_tables',
+					'_warn_of_publication', '_published_secrets', '_publication_instead'))) AS f,
+		LATERAL (VALUES (f.definition), (format('ALTER FUNCTION %s RENAME TO spare', f.signature)),
+			(format('ALTER FUNCTION %s SECURITY INVOKER SET search_path = owner_triggers', f.signature))) AS v (tried),
+		LATERAL (SELECT pg_temp.error(v.tried)) AS a (answer)
+	WHERE a.answer NOT LIKE '42501 | %'
+$$, 'nobody else replaces what event triggers run');
+SELECT is(pg_temp.error('ALTER SCHEMA auth RENAME TO former'), '42501 | must be owner of schema auth',
+	'nor the schema that they name');
+SELECT is(pg_temp.error('CREATE FUNCTION auth._tables_touched(oid) RETURNS SETOF oid LANGUAGE sql '
+		'AS ''SELECT 1::oid'''), '42501 | permission denied for schema auth', 'nor puts another beside it');
+RESET ROLE;
 
 -- of what came past it, a trigger on a table of ours has no rights, and cannot be put off
 SELECT pg_temp.user_('tim') AS tim \gset
