@@ -309,16 +309,7 @@ layer_sql()
 
 layer_spec()
 {
-	regress spec test/specs spec isolation/pg_isolation_regress isolation_regression --use-existing
-}
-
-# The database of the races.  Its first token notes the issuer of the database, for
-# which any other sign-in waits; no race is about that, so one is signed beforehand.
-spec_database()
-{
-	psql_quiet -d postgres -c "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1" &&
-		psql_quiet -d "$1" -c 'CREATE EXTENSION intrex_auth' \
-			-c "SELECT auth.jwt_sign(jsonb_build_object('sub', gen_random_uuid(), 'role', 'authenticated'))" >/dev/null
+	regress spec test/specs spec isolation/pg_isolation_regress isolation_regression
 }
 
 # Run a driver of the pg_regress family: layer, folder, extension of the files,
@@ -332,7 +323,6 @@ regress()
 	[ "${#tests[@]}" -gt 0 ] || { none "$layer"; return; }
 	step "$layer" "$(counted "${#tests[@]}" file), one after the other, in one server"
 	check_cluster
-	[ "$layer" != spec ] || spec_database "$database"
 	out=$(out_folder "$layer")
 	log=$LOG/$layer.log
 	driver=$(pgxs_test)/$driver

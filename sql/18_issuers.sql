@@ -1,7 +1,7 @@
 -- sql/18_issuers.sql: the table of who issues the tokens of this database.
 -- Run once at install; depends on 05_schemas_roles.sql.  The functions are in 31_one_time.sql.
 --
--- src/issuer.c reads it by column number, and says what the rows mean.
+-- src/issuer.c reads and writes it by column number, and says what the rows mean.
 CREATE TABLE auth.issuers (
 	number integer NOT NULL,
 	id uuid NOT NULL,
@@ -17,8 +17,7 @@ COMMENT ON TABLE auth.issuers IS
 COMMENT ON COLUMN auth.issuers.number IS 'the last place has the highest';
 COMMENT ON COLUMN auth.issuers.system_identifier IS 'of the cluster, as pg_control_system() shows it';
 COMMENT ON COLUMN auth.issuers.database IS 'the oid of the database in that cluster';
-COMMENT ON CONSTRAINT issuers_place_key ON auth.issuers IS
-	'of two first sign-ins at once one notes the issuer, and both use it';
+COMMENT ON CONSTRAINT issuers_place_key ON auth.issuers IS 'a place has one issuer, whatever statements say';
 REVOKE ALL ON TABLE auth.issuers FROM PUBLIC;
 GRANT SELECT ON auth.issuers TO auth_admin;
 SELECT pg_extension_config_dump('auth.issuers', '');

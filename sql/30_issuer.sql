@@ -7,25 +7,6 @@ CREATE OR REPLACE FUNCTION auth._issuer() RETURNS text
 COMMENT ON FUNCTION auth._issuer() IS 'iss of the tokens that this database signs; notes it if need be';
 REVOKE ALL ON FUNCTION auth._issuer() FROM PUBLIC;
 
--- A plain INSERT whose violation is caught: ON CONFLICT would fail with 40001 at
--- REPEATABLE READ when two sessions sign the first token at once.  Which row is
--- there then is read by the caller, with a snapshot of its own.
-CREATE OR REPLACE FUNCTION auth._issuer_note(id uuid, system_identifier bigint, database oid) RETURNS void
-	LANGUAGE plpgsql VOLATILE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS $$
-BEGIN
-	INSERT INTO auth.issuers (number, id, system_identifier, database)
-		SELECT coalesce(max(i.number), 0) + 1, _issuer_note.id, _issuer_note.system_identifier, _issuer_note.database
-		FROM auth.issuers AS i;
-EXCEPTION WHEN unique_violation THEN
-	NULL;
-END
-$$;
-COMMENT ON FUNCTION auth._issuer_note(uuid, bigint, oid) IS
-	'notes the issuer of a database, unless another session has';
-REVOKE ALL ON FUNCTION auth._issuer_note(uuid, bigint, oid) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION auth._issuer_changed() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'intrex_auth_issuer_changed';

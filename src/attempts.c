@@ -2,23 +2,11 @@
  * src/attempts.c: the books of the throttle: attempts and failures in a row.
  *
  * Depends on the columns of auth.login_attempts and auth.login_failures by
- * number (sql/38_throttle.sql), and on the format of heap tuples.
+ * number (sql/38_throttle.sql), and on lastingrow.c.
  *
- * An attempt is an ordinary row first, of the running transaction.  When all its
- * index entries exist it is frozen in place: valid for every snapshot from that
- * moment on, whatever becomes of the transaction.  ROLLBACK, an error, a timeout,
- * a killed backend: the row stays, and vacuum and pruning leave it alone, because
- * to them it is an ordinary live row.  An error or a crash before that moment
- * leaves a row of an aborted transaction, which counts for nobody and which
- * vacuum removes: what is counted can be found by every index, on standbys and
- * after recovery too, since WAL is replayed in the order in which it was written.
- * The caller may check the guess only afterwards.
- *
- * Only a crash of the server before the WAL is flushed can lose an attempt.  The
- * WAL writer is told to flush it soon, even if the transaction never ends.
- *
- * A frozen row is older than any snapshot, so what compares an index with the
- * table by a snapshot (amcheck, REINDEX CONCURRENTLY) must not run among logins.
+ * An attempt is a row that is valid at once and survives the rollback of its
+ * transaction (src/lastingrow.c).  The caller may check the guess only afterwards:
+ * only a crash of the server before the WAL is flushed can lose an attempt.
  *
  * Rows are read with SnapshotAny and judged by one snapshot taken now.  So every
  * isolation level sees the same, and SERIALIZABLE takes no predicate locks that
@@ -27,26 +15,21 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/generic_xlog.h"
-#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "nodes/execnodes.h"
-#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "attempts.h"
+#include "lastingrow.h"
 
 /* column numbers */
 enum
@@ -210,73 +193,16 @@ BooksReadAddress(const Books *books, int64 address, TimestampTz window, Recent *
 	systable_endscan(scan);
 }
 
-/* Freeze a row of the running transaction, whose index entries exist. */
-static void
-FreezeRow(Relation table, ItemPointer tid)
-{
-	Buffer		buffer = ReadBuffer(table, ItemPointerGetBlockNumber(tid));
-	GenericXLogState *state;
-	Page		page;
-	HeapTupleHeader row;
-	XLogRecPtr	written;
-
-	/* pruning may have moved the row within its page: find it under the lock */
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(table);
-	page = GenericXLogRegisterBuffer(state, buffer, 0);
-	row = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, ItemPointerGetOffsetNumber(tid)));
-	HeapTupleHeaderSetXminFrozen(row);
-	written = GenericXLogFinish(state);
-	UnlockReleaseBuffer(buffer);
-	XLogSetAsyncXactLSN(written);
-}
-
-/* Write a row and its index entries; returns where it is. */
-static ItemPointerData
-WriteRow(Relation table, const Datum values[COLUMNS])
-{
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	List	   *indexes = RelationGetIndexList(table);
-	ListCell   *cell;
-	ItemPointerData tid;
-
-	memcpy(slot->tts_values, values, sizeof(Datum) * COLUMNS);
-	memset(slot->tts_isnull, 0, sizeof(bool) * COLUMNS);
-	ExecStoreVirtualTuple(slot);
-
-	table_tuple_insert(table, slot, GetCurrentCommandId(true), 0, NULL);
-	tid = slot->tts_tid;
-	foreach(cell, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
-		IndexInfo  *info = BuildIndexInfo(index);
-		Datum		keys[INDEX_MAX_KEYS];
-		bool		nulls[INDEX_MAX_KEYS];
-
-		/* ours are plain; whoever adds another to this table must keep to that */
-		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL || info->ii_Unique)
-			elog(ERROR, "index \"%s\" is unique, partial or on an expression", RelationGetRelationName(index));
-		FormIndexDatum(info, slot, NULL, keys, nulls);
-		(void) index_insert(index, keys, nulls, &tid, table, UNIQUE_CHECK_NO, false, info);
-		index_close(index, RowExclusiveLock);
-	}
-	list_free(indexes);
-	ExecDropSingleTupleTableSlot(slot);
-	return tid;
-}
-
 /* Write an attempt down for good. */
 void
 BooksAddAttempt(const Books *books, TimestampTz at, int64 identifier, int64 address)
 {
 	Datum		values[COLUMNS];
-	ItemPointerData tid;
 
 	values[ATTEMPT_AT - 1] = TimestampTzGetDatum(at);
 	values[ATTEMPT_IDENTIFIER - 1] = Int64GetDatum(identifier);
 	values[ATTEMPT_ADDRESS - 1] = Int64GetDatum(address);
-	tid = WriteRow(books->attempts, values);
-	FreezeRow(books->attempts, &tid);
+	LastingRowWrite(books->attempts, values, COLUMNS);
 }
 
 /* Begin a new count of failures. */
@@ -288,7 +214,7 @@ BooksAddReset(const Books *books, int64 identifier, TimestampTz since)
 	values[FAILURE_IDENTIFIER - 1] = Int64GetDatum(identifier);
 	values[FAILURE_FAILURES - 1] = Int32GetDatum(0);
 	values[FAILURE_SINCE - 1] = TimestampTzGetDatum(since);
-	(void) WriteRow(books->failures, values);
+	(void) RowWrite(books->failures, values, COLUMNS);
 
 	/* what follows in this transaction sees it */
 	CommandCounterIncrement();

@@ -2,12 +2,15 @@
  * src/issuer.c: which iss the tokens of this database have.
  *
  * Depends on the columns of auth.issuers by number (sql/18_issuers.sql), on
- * announce.c and settings.c.  intrex_auth.issuer comes first.  Where it is empty,
- * iss names a random id that the first sign-in notes in a row, together with the
- * cluster and the database that it is noted in.  The row moves with a dump, with
+ * announce.c, lastingrow.c and settings.c.  intrex_auth.issuer comes first.  Where it
+ * is empty, iss names a random id that the first sign-in notes in a row, together with
+ * the cluster and the database that it is noted in.  The row moves with a dump, with
  * pg_upgrade and to standbys, so that a move signs nobody out; by what it notes, a
  * copy beside its original is told from a database that has moved, so that the
  * tokens of one are refused by the other.
+ *
+ * The row is valid at once, whatever becomes of the first sign-in: no other waits for
+ * the end of its transaction.
  *
  * No check hook may come here: this reads tables and raises.
  */
@@ -24,18 +27,20 @@
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "parser/parse_func.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "announce.h"
 #include "compat.h"
 #include "issuer.h"
+#include "lastingrow.h"
 #include "settings.h"
 
 SQL_FUNCTION(intrex_auth_issuer);
@@ -47,7 +52,9 @@ enum
 	ISSUER_NUMBER = 1,
 	ISSUER_ID = 2,
 	ISSUER_SYSTEM = 3,
-	ISSUER_DATABASE = 4
+	ISSUER_DATABASE = 4,
+	ISSUER_NOTED_AT = 5,
+	ISSUER_COLUMNS = 5
 };
 
 /* What the rows say of the place that we are in. */
@@ -202,31 +209,57 @@ Look(const char **issuer)
 	return place;
 }
 
-/* Note the issuer of this place: the one that came here, or a new one. */
+/* Write the row of this place, with an id. */
 static void
-NotePlace(Place place)
+WriteRow(Relation table, const pg_uuid_t *id, bool for_good)
 {
-	Oid			types[] = {UUIDOID, INT8OID, OIDOID};
-	const Noted *row;
-	pg_uuid_t	id;
-	FmgrInfo	function;
+	List	   *rows = ReadRows();
+	int32		last = 0;
+	ListCell   *cell;
+	Datum		values[ISSUER_COLUMNS];
 
-	LOCAL_FCINFO(call, 3);
-
-	if (place == PLACE_MOVED && FindPlace(&row) == PLACE_MOVED)
-		id = row->id;
+	foreach(cell, rows)
+		last = Max(last, ((const Noted *) lfirst(cell))->number);
+	values[ISSUER_NUMBER - 1] = Int32GetDatum(last + 1);
+	values[ISSUER_ID - 1] = UUIDPGetDatum(id);
+	values[ISSUER_SYSTEM - 1] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[ISSUER_DATABASE - 1] = ObjectIdGetDatum(MyDatabaseId);
+	values[ISSUER_NOTED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	if (for_good)
+		LastingRowWrite(table, values, ISSUER_COLUMNS);
 	else
-		id = *DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, (Datum) 0));
-	fmgr_info(LookupFuncName(list_make2(makeString("auth"), makeString("_issuer_note")),
-							 lengthof(types), types, false),
-			  &function);
-	InitFunctionCallInfoData(*call, &function, lengthof(types), InvalidOid, NULL, NULL);
-	call->args[0].value = UUIDPGetDatum(&id);
-	call->args[1].value = Int64GetDatum((int64) GetSystemIdentifier());
-	call->args[2].value = ObjectIdGetDatum(MyDatabaseId);
-	for (size_t i = 0; i < lengthof(types); i++)
-		call->args[i].isnull = false;
-	(void) FunctionCallInvoke(call);
+		(void) RowWrite(table, values, ISSUER_COLUMNS);
+}
+
+/*
+ * Note the issuer of this place, unless another has: the one that came here, or a new
+ * one.  Two at once wait for each other no longer than the row takes to be written.
+ * The lock keeps out changes by statements, which could be rolled back.  Where this
+ * transaction has made one itself, the row is one of its own and goes with it.
+ */
+static void
+NotePlace(void)
+{
+	Relation	table = table_open(get_relname_relid("issuers", get_namespace_oid("auth", false)), AccessShareLock);
+	bool		for_good = !CheckRelationLockedByMe(table, RowExclusiveLock, true);
+	const Noted *row;
+	Place		place;
+
+	if (for_good)
+		LockRelation(table, ShareRowExclusiveLock);
+	place = FindPlace(&row);
+	if (place != PLACE_NOTED)
+	{
+		WriteRow(table, place == PLACE_MOVED ? &row->id : DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, (Datum) 0)),
+				 for_good);
+		AnnounceChange(CHANGE_OF_ISSUER);
+		CommandCounterIncrement();
+	}
+	if (for_good)
+		UnlockRelation(table, ShareRowExclusiveLock);
+	table_close(table, AccessShareLock);
+	/* that it was not noted yet */
+	remembered.generation = 0;
 }
 
 /* The iss that a token of ours has, or NULL: this database has issued none. */
@@ -261,8 +294,7 @@ IssuerForSigning(void)
 				 errdetail("The first one notes the issuer of all others in auth.issuers."),
 				 errhint("Issue one in a transaction that can write, or set intrex_auth.issuer.")));
 
-	/* of two at once the second waits for the first, and finds its row */
-	NotePlace(place);
+	NotePlace();
 	if (Look(&issuer) != PLACE_NOTED)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
