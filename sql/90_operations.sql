@@ -63,7 +63,8 @@ REVOKE ALL ON FUNCTION auth._cleanup_fails(text) FROM PUBLIC;
 
 -- What cannot be deleted is found by halves: a few subtransactions for each such row, and
 -- none where there is none.  A key of an application holds a row, directly or at the end
--- of a cascade; its trigger raises; its rows are locked.  No lock is
+-- of a cascade, at once or at the end of the transaction; its trigger raises; its rows are
+-- locked.  No lock is
 -- waited for longer than a second.
 CREATE OR REPLACE FUNCTION auth._cleanup_remove(table_name name, key_column name, keys text[], OUT removed bigint,
 	OUT skipped jsonb)
@@ -94,9 +95,7 @@ BEGIN
 					GROUP BY s.user_id
 				ON CONFLICT (user_id) DO UPDATE SET at = EXCLUDED.at WHERE l.at < EXCLUDED.at;
 		END IF;
-		EXECUTE format('DELETE FROM auth.%I AS t WHERE t.%I = ANY ($1::%s[])', table_name, key_column, key_type)
-			USING keys;
-		GET DIAGNOSTICS removed = ROW_COUNT;
+		removed := auth._delete_checked(table_name, format('t.%I = ANY ($1::%s[])', key_column, key_type), keys);
 		RETURN;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, held_in = SCHEMA_NAME, held_by = TABLE_NAME,

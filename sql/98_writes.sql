@@ -29,6 +29,15 @@ BEGIN
 END
 $$;
 
+-- For auth.cleanup(): a key of an application that is deferred would hold the row at the
+-- end of the transaction, and undo all that was done in it.
+CREATE OR REPLACE FUNCTION auth._delete_checked(table_name name, condition text, keys text[]) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'intrex_auth_delete_checked';
+COMMENT ON FUNCTION auth._delete_checked(name, text, text[]) IS
+'deletes rows t of a table of the extension by a condition on $1, the keys, and checks deferred foreign keys at once';
+REVOKE ALL ON FUNCTION auth._delete_checked(name, text, text[]) FROM PUBLIC;
+
 -- What is attached to a table of ours and must not be, with the reason.  Triggers have
 -- the rights of their owners as SECURITY DEFINER functions only; and what calls the
 -- functions of an expression is the statement itself.  That a table of ours refers to

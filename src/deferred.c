@@ -16,6 +16,8 @@
 #include "deferred.h"
 #include "ours.h"
 
+bool		deferred_checks_at_once = false;
+
 /* Whether a trigger can be put off that is not to be. */
 static bool
 IsPutOff(const Trigger * trigger, bool is_ours, bool all)
@@ -27,7 +29,7 @@ IsPutOff(const Trigger * trigger, bool is_ours, bool all)
 		return true;
 	/* checks of foreign keys run as the owners of tables, whenever they do */
 	if (RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE)
-		return false;
+		return deferred_checks_at_once;
 	return !is_ours || !(trigger->tgfoid < FirstNormalObjectId || IsOurFunction(trigger->tgfoid));
 }
 

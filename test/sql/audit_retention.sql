@@ -7,7 +7,7 @@
 SET client_min_messages = error;
 
 BEGIN;
-SELECT plan(52);
+SELECT plan(57);
 
 DELETE FROM auth.cleanup_passes;
 DELETE FROM auth.audit_seals;
@@ -192,11 +192,14 @@ UPDATE auth.cleanup_passes SET began_at = began_at - interval '25 hours';
 SELECT is((auth.cleanup() ->> 'audit_cut')::integer, 2, 'a day after nothing holds it, it is cut');
 
 -- So does a trigger behind a key that would let it go.
-DELETE FROM auth.audit_seals;
-DELETE FROM auth.audit_log;
-DELETE FROM auth.cleanup_passes;
-SELECT pg_temp.write('k', 0, 2), pg_temp.write('l', 0, 2) \g /dev/null
-SELECT pg_temp.age('{60,50}') \g /dev/null
+CREATE FUNCTION pg_temp.start() RETURNS void LANGUAGE sql AS $$
+	DELETE FROM auth.audit_seals;
+	DELETE FROM auth.audit_log;
+	DELETE FROM auth.cleanup_passes;
+	SELECT pg_temp.write('k', 0, 2), pg_temp.write('l', 0, 2);
+	SELECT pg_temp.age('{60,50}')
+$$;
+SELECT pg_temp.start() \g /dev/null
 CREATE TABLE public.audit_notes (id bigint REFERENCES auth.audit_log ON DELETE CASCADE);
 INSERT INTO public.audit_notes SELECT max(id) FROM auth.audit_log WHERE event = 'k';
 CREATE FUNCTION public.keep_note() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -209,6 +212,26 @@ SELECT auth.cleanup() AS answer \gset
 SELECT is(pg_temp.left_(), 'k 2', 'what a trigger holds stays, with its seal');
 SELECT is((SELECT bool_and(ok) FROM auth.audit_verify()), true, 'the chain holds');
 DROP TABLE public.audit_notes;
+
+-- And a key that is checked at the end of the transaction, and a trigger that keeps rows without an error.
+CREATE FUNCTION public.keep_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NULL; END';
+SELECT pg_temp.start() \g /dev/null
+CREATE TABLE public.audit_notes (
+	id bigint CONSTRAINT audit_notes_key REFERENCES auth.audit_log DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO public.audit_notes SELECT max(id) FROM auth.audit_log WHERE event = 'k';
+SELECT auth.cleanup() AS answer \gset
+SELECT is(pg_temp.left_(), 'k 2', 'what a deferred key holds stays, with its seal');
+SELECT is(:'answer'::jsonb #>> '{skipped,0,constraint}', 'audit_notes_key', 'and is told');
+SELECT lives_ok('SET CONSTRAINTS ALL IMMEDIATE', 'the end of the transaction finds nothing');
+SET CONSTRAINTS ALL DEFERRED;
+DROP TABLE public.audit_notes;
+SELECT pg_temp.start() \g /dev/null
+CREATE TRIGGER keep BEFORE DELETE ON auth.audit_log FOR EACH ROW WHEN (OLD.event = 'k')
+	EXECUTE FUNCTION public.keep_row();
+SELECT auth.cleanup() AS answer \gset
+SELECT is(pg_temp.left_(), 'k 2', 'what a trigger keeps stays, with its seal');
+SELECT is((SELECT bool_and(ok) FROM auth.audit_verify()), true, 'the chain holds');
+DROP TRIGGER keep ON auth.audit_log;
 
 -- Erasures: redacted rows and the rows that tell of them are cut at different times.
 DELETE FROM auth.audit_seals;
