@@ -39,11 +39,14 @@ CREATE OR REPLACE FUNCTION auth._publication_instead(publication oid) RETURNS te
 	AS $$
 DECLARE
 	old pg_publication;
+	generated text;
 	schemas text;
 	tables text;
 	publish text;
 BEGIN
 	SELECT p.* INTO STRICT old FROM pg_publication AS p WHERE p.oid = publication;
+	-- from 18 on: "n" leaves generated columns out that are not listed, "s" has those that are stored
+	generated := to_jsonb(old) ->> 'pubgencols';
 	IF old.puballtables THEN
 		SELECT string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname) INTO schemas
 			FROM pg_namespace AS n
@@ -66,16 +69,18 @@ BEGIN
 					FROM pg_attribute AS a
 					WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 						AND (s.target IS NOT NULL OR r.prattrs IS NOT NULL)
-						AND (r.prattrs IS NULL OR a.attnum = ANY (r.prattrs))
+						AND CASE WHEN r.prattrs IS NOT NULL THEN a.attnum = ANY (r.prattrs)
+							ELSE a.attgenerated IN ('', nullif(generated, 'n')) END
 						AND (s.target IS NULL OR a.attname <> ALL (s.columns))) AS columns
 			WHERE r.prpubid = old.oid AND (s.target IS NULL OR columns.list IS NOT NULL AND schemas IS NULL);
 	END IF;
 	publish := concat_ws(', ', CASE WHEN old.pubinsert THEN 'insert' END, CASE WHEN old.pubupdate THEN 'update' END,
 		CASE WHEN old.pubdelete THEN 'delete' END, CASE WHEN old.pubtruncate THEN 'truncate' END);
-	RETURN format('DROP PUBLICATION %I; CREATE PUBLICATION %I%s WITH (publish = %L, publish_via_partition_root = %s);',
+	RETURN format('DROP PUBLICATION %I;'
+		' CREATE PUBLICATION %I%s WITH (publish = %L, publish_via_partition_root = %s%s);',
 		old.pubname, old.pubname,
 		' FOR ' || nullif(concat_ws(', ', 'TABLE ' || tables, 'TABLES IN SCHEMA ' || schemas), ''),
-		publish, old.pubviaroot::text);
+		publish, old.pubviaroot::text, CASE generated WHEN 's' THEN ', publish_generated_columns = stored' END);
 END
 $$;
 COMMENT ON FUNCTION auth._publication_instead(oid) IS
