@@ -22,7 +22,8 @@ BEGIN
 		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'auth'::pg_catalog.regnamespace::pg_catalog.oid
 			AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
 	LOOP
-		EXECUTE pg_catalog.format('CREATE TRIGGER "!statement_begins" BEFORE INSERT OR UPDATE OR DELETE ON %s
+		EXECUTE pg_catalog.format('CREATE TRIGGER "!statement_begins"
+			BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
 			FOR EACH STATEMENT EXECUTE FUNCTION auth._statement_begins()', target);
 		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "!statement_begins"', target);
 	END LOOP;
@@ -59,6 +60,13 @@ CREATE OR REPLACE FUNCTION auth._attached_code(target oid) RETURNS TABLE (object
 				'Give it another name.')
 		) AS c (is_so, problem, remedy)
 	WHERE t.tgrelid = target AND NOT t.tgisinternal AND f.pronamespace <> 'auth'::regnamespace AND c.is_so
+	UNION ALL
+	-- their conditions: of what the server has, too, some runs statements (query_to_xml) or reads files
+	SELECT pg_describe_object('pg_trigger'::regclass, t.oid, 0), 'has a condition that calls ' || f.oid::regprocedure,
+		'Call it in the function of the trigger.'
+	FROM pg_trigger AS t, regexp_matches(t.tgqual::text, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (called)
+		JOIN pg_proc AS f ON f.oid = m.called[1]::oid
+	WHERE t.tgrelid = target AND NOT t.tgisinternal AND f.oid < 16384 AND f.provolatile <> 'i'
 	UNION ALL
 	-- rules
 	SELECT pg_describe_object('pg_rewrite'::regclass, r.oid, 0), 'would change what our statements do', 'Use a trigger.'

@@ -4,8 +4,8 @@
  * Depends on writes.c, ours.c and the function manager's hooks.  Each function that is
  * neither the server's nor the extension's and is called within a frame runs in a
  * security-restricted operation, so that it can take no other role and leaves no
- * code behind for the end of the transaction.  A SECURITY DEFINER function has the
- * rights of its owner; any other has
+ * code behind for the end of the transaction, and no setting.  A SECURITY DEFINER
+ * function has the rights of its owner; any other has
  *
  *   - as the trigger of an application's table, those of the owner of the table;
  *   - where the statement of a foreign key runs, those of that statement, which are
@@ -29,6 +29,7 @@
 #include "nodes/pg_list.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -60,7 +61,8 @@ typedef struct Visit
 
 	/* from its start to its end */
 	bool		active;
-	const WriteFrame *frame;
+	WriteFrame *frame;
+	WriteFrame	former_frame;
 	Oid			former_user;
 	int			former_context;
 
@@ -187,6 +189,7 @@ Start(Visit *visit, const FmgrInfo *function)
 	if (!visit->known)
 		Know(visit, function);
 	visit->frame = write_frame;
+	visit->former_frame = *write_frame;
 	GetUserIdAndSecContext(&visit->former_user, &visit->former_context);
 	SetUserIdAndSecContext(visit->is_definer ? visit->former_user : visit->user,
 						   visit->former_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
@@ -200,7 +203,19 @@ Leave(Visit *visit)
 {
 	visit->active = false;
 	write_frame = visit->frame;
+	/* that of a statement without hooks is one for all */
+	*write_frame = visit->former_frame;
 	others_running--;
+}
+
+/* What a function has set is not to outlive it, nor what it has called. */
+static void
+UndoSettings(void)
+{
+	if (write_frame->settings == 0)
+		return;
+	AtEOXact_GUC(false, write_frame->settings);
+	write_frame->settings = NewGUCNestLevel();
 }
 
 /* Errors that say nothing of a trigger, but that the statement may be tried again or has to end. */
@@ -278,6 +293,7 @@ OnFunction(FmgrHookEventType event, FmgrInfo *function, Datum *private)
 			if (visit->active)
 			{
 				Leave(visit);
+				UndoSettings();
 				/* after a SECURITY DEFINER function the server has done this */
 				if (!visit->is_definer)
 					SetUserIdAndSecContext(visit->former_user, visit->former_context);

@@ -29,6 +29,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -58,6 +59,7 @@ typedef struct FormerUser
 {
 	Oid			user;
 	int			context;
+	int			settings;
 } FormerUser;
 
 /* Refuse an argument that is NULL. */
@@ -112,14 +114,16 @@ Become(const Target *target)
 	if (target->as_owner)
 		context |= SECURITY_NOFORCE_RLS;
 	GetUserIdAndSecContext(&former.user, &former.context);
+	former.settings = NewGUCNestLevel();
 	SetUserIdAndSecContext(target->user, former.context | context);
 	return former;
 }
 
-/* After an error the abort of the (sub)transaction does this. */
+/* What the target's code has set is undone.  After an error the abort of the (sub)transaction does all this. */
 static void
 ComeBack(FormerUser former)
 {
+	AtEOXact_GUC(false, former.settings);
 	SetUserIdAndSecContext(former.user, former.context);
 }
 

@@ -12,17 +12,21 @@
  * well, and so does their planning.  Triggers that are deferred would fire later than
  * that, and deferred.c has them fire at once.
  *
+ * What is set meanwhile (search_path, say) by code of others or in the statement of a
+ * foreign key is undone when that ends: the rest of the session is not theirs.
+ *
  * Frames live on the stack of the hooks, so that an error leaves them as it leaves
  * the hooks.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "compat.h"
@@ -42,12 +46,11 @@ typedef enum StatementKind
 	OF_OTHERS,					/* any other within one of ours */
 } StatementKind;
 
-const WriteFrame *write_frame = NULL;
+WriteFrame *write_frame = NULL;
 int			others_running = 0;
 
-/* The statement that loaded the library began before there were hooks. */
+/* COPY and TRUNCATE have no executor, and the statement that loads the library began before there were hooks. */
 static WriteFrame first_frame;
-static TimestampTz first_statement;
 
 static ExecutorStart_hook_type previous_start = NULL;
 static ExecutorRun_hook_type previous_run = NULL;
@@ -68,20 +71,11 @@ IsForeignKeys(void)
 		|| user != write_frame->user;
 }
 
-/* The first statement's frame ends with the command that it belongs to. */
-static void
-ForgetFirst(void)
-{
-	if (write_frame == &first_frame && first_statement != GetCurrentStatementStartTimestamp())
-		write_frame = NULL;
-}
-
 static StatementKind
 KindOf(const QueryDesc *query, int flags)
 {
 	ListCell   *cell;
 
-	ForgetFirst();
 	foreach(cell, query->plannedstmt->resultRelations)
 	{
 		if (IsOurTable(rt_fetch(lfirst_int(cell), query->plannedstmt->rtable)->relid))
@@ -95,8 +89,8 @@ KindOf(const QueryDesc *query, int flags)
 	return write_frame != NULL || others_running > 0 ? OF_OTHERS : NOT_OURS;
 }
 
-static WriteFrame
-MakeFrame(WritePhase phase)
+WriteFrame
+WritesMakeFrame(WritePhase phase)
 {
 	WriteFrame	frame = {.phase = phase};
 
@@ -104,17 +98,25 @@ MakeFrame(WritePhase phase)
 	return frame;
 }
 
-/* After an error the abort of the (sub)transaction restores the user. */
+/* Make a level of settings, in whose place another comes as often as code of others ends. */
 static void
-Restrict(const WriteFrame *frame)
+BeginSettings(WriteFrame *frame)
 {
+	frame->settings = NewGUCNestLevel();
+}
+
+void
+WritesRestrict(WriteFrame *frame)
+{
+	BeginSettings(frame);
 	SetUserIdAndSecContext(frame->user,
 						   frame->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 
-static void
-Unrestrict(const WriteFrame *frame)
+void
+WritesUnrestrict(const WriteFrame *frame)
 {
+	AtEOXact_GUC(false, frame->settings);
 	SetUserIdAndSecContext(frame->user, frame->context);
 }
 
@@ -124,7 +126,7 @@ Unrestrict(const WriteFrame *frame)
  */
 typedef struct Step
 {
-	const WriteFrame *outer;
+	WriteFrame *outer;
 	WriteFrame	frame;
 	StatementKind kind;
 	bool		was_restricted;
@@ -144,25 +146,60 @@ BeginStep(const QueryDesc *query, int flags, WritePhase ours)
 
 	step.outer = write_frame;
 	step.was_restricted = InSecurityRestrictedOperation();
-	step.frame = MakeFrame(step.kind == OURS ? ours : FOLLOWING);
+	step.frame = WritesMakeFrame(step.kind == OURS ? ours : FOLLOWING);
 	step.frame.estate = query->estate;
 	return step;
 }
 
-/* What a statement of another kind calls is the business of the user who made it. */
+/* Whether others have put triggers on the tables of a statement. */
+static bool
+HasTriggersOfOthers(const QueryDesc *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->estate->es_opened_result_relations)
+	{
+		const		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(cell))->ri_TrigDesc;
+
+		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		{
+			Oid			function = triggers->triggers[i].tgfoid;
+
+			if (function >= FirstNormalObjectId && !IsOurFunction(function))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether a statement adds rows, and so is followed by no foreign key's. */
+static bool
+OnlyInserts(const PlannedStmt *statement)
+{
+	return statement->commandType == CMD_INSERT && list_length(statement->resultRelations) == 1 &&
+		IsA(statement->planTree, ModifyTable) &&
+		((const ModifyTable *) statement->planTree)->onConflictAction != ONCONFLICT_UPDATE;
+}
+
+/* What a statement of another kind calls is the business of whoever made it. */
 static void
-EnterStep(const Step *step)
+EnterStep(Step *step, const QueryDesc *query)
 {
 	write_frame = step->kind == OURS || step->kind == FOLLOWS ? &step->frame : NULL;
 	if (step->kind == FOLLOWS)
-		Restrict(&step->frame);
+		WritesRestrict(&step->frame);
+	else if (step->kind == OURS && query->estate != NULL &&
+			 ((step->frame.phase == FIRING && !OnlyInserts(query->plannedstmt)) || HasTriggersOfOthers(query)))
+		BeginSettings(&step->frame);
 }
 
 static void
 LeaveStep(const Step *step)
 {
 	if (step->kind == FOLLOWS)
-		Unrestrict(&step->frame);
+		WritesUnrestrict(&step->frame);
+	else if (step->frame.settings > 0)
+		AtEOXact_GUC(true, step->frame.settings);
 }
 
 static void
@@ -187,7 +224,7 @@ StartStatement(QueryDesc *query, int flags)
 	step = BeginStep(query, flags, WRITING);
 	PG_TRY();
 	{
-		EnterStep(&step);
+		EnterStep(&step, query);
 		/* the functions in a statement on our tables are those that its author calls */
 		if (step.kind == OURS)
 			write_frame = NULL;
@@ -233,7 +270,7 @@ RunStatement(RUN_ARGUMENTS)
 	step = BeginStep(query, query->estate->es_top_eflags, WRITING);
 	PG_TRY();
 	{
-		EnterStep(&step);
+		EnterStep(&step, query);
 		CallRun(RUN_VALUES);
 		LeaveStep(&step);
 		/* in a restricted operation the server itself refuses */
@@ -269,7 +306,7 @@ FinishStatement(QueryDesc *query)
 	step = BeginStep(query, query->estate->es_top_eflags, FIRING);
 	PG_TRY();
 	{
-		EnterStep(&step);
+		EnterStep(&step, query);
 		CallFinish(query);
 		LeaveStep(&step);
 	}
@@ -290,21 +327,20 @@ CallPlanner(Query * parse, const char *text, int options, ParamListInfo paramete
 static PlannedStmt *
 PlanStatement(Query * parse, const char *text, int options, ParamListInfo parameters)
 {
-	const WriteFrame *outer;
+	WriteFrame *outer;
 	WriteFrame	frame;
 	PlannedStmt *volatile plan = NULL;
 
-	ForgetFirst();
 	outer = write_frame;
 	if (outer == NULL || !IsForeignKeys())
 		return CallPlanner(parse, text, options, parameters);
-	frame = MakeFrame(FOLLOWING);
+	frame = WritesMakeFrame(FOLLOWING);
 	PG_TRY();
 	{
 		write_frame = &frame;
-		Restrict(&frame);
+		WritesRestrict(&frame);
 		plan = CallPlanner(parse, text, options, parameters);
-		Unrestrict(&frame);
+		WritesUnrestrict(&frame);
 	}
 	PG_FINALLY();
 	{
@@ -314,51 +350,12 @@ PlanStatement(Query * parse, const char *text, int options, ParamListInfo parame
 	return plan;
 }
 
-int
-WritesFollow(const char *sql, int count, Oid *types, Datum *values)
+/* The end of a statement without hooks: what belongs to it is freed. */
+static void
+EndFirst(void *arg)
 {
-	const WriteFrame *outer = write_frame;
-	WriteFrame	frame = MakeFrame(FOLLOWING);
-	volatile int result = SPI_ERROR_UNCONNECTED;
-
-	frame.adopts = true;
-	PG_TRY();
-	{
-		write_frame = &frame;
-		Restrict(&frame);
-		result = SPI_execute_with_args(sql, count, types, values, NULL, false, 0);
-		Unrestrict(&frame);
-	}
-	PG_FINALLY();
-	{
-		write_frame = outer;
-	}
-	PG_END_TRY();
-	return result;
-}
-
-int
-WritesRunOthers(const char *sql)
-{
-	const WriteFrame *outer = write_frame;
-	WriteFrame	frame = MakeFrame(FOLLOWING);
-	volatile int result = SPI_ERROR_UNCONNECTED;
-
-	PG_TRY();
-	{
+	if (write_frame == &first_frame)
 		write_frame = NULL;
-		others_running++;
-		Restrict(&frame);
-		result = SPI_execute(sql, false, 0);
-		Unrestrict(&frame);
-	}
-	PG_FINALLY();
-	{
-		write_frame = outer;
-		others_running--;
-	}
-	PG_END_TRY();
-	return result;
 }
 
 /*
@@ -366,22 +363,28 @@ WritesRunOthers(const char *sql)
  *
  * Fires before each statement on a table of ours, and before the triggers of others,
  * by its name.  To be called loads the library, so that the hooks are there before a
- * row is changed.  A statement that began without them, or COPY, which has no
- * executor, gets its frame here.
+ * row is changed.  A statement that began without them, COPY and TRUNCATE get their
+ * frame here.
  */
 Datum
 intrex_auth_statement_begins(PG_FUNCTION_ARGS)
 {
+	/* triggers are called in a context for a row, below that of the statement */
+	MemoryContext statement = MemoryContextGetParent(CurrentMemoryContext);
+
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function was not called as a trigger")));
-	ForgetFirst();
-	if (write_frame == NULL || write_frame == &first_frame)
+	if (write_frame == NULL)
 	{
-		first_frame = MakeFrame(WRITING);
-		first_frame.relation = RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation);
-		first_statement = GetCurrentStatementStartTimestamp();
+		MemoryContextCallback *end = MemoryContextAllocZero(statement, sizeof(*end));
+
+		end->func = EndFirst;
+		MemoryContextRegisterResetCallback(statement, end);
+		first_frame = WritesMakeFrame(WRITING);
+		/* ends with the function or transaction around */
+		BeginSettings(&first_frame);
 		write_frame = &first_frame;
 	}
 	PG_RETURN_POINTER(NULL);

@@ -27,18 +27,33 @@ typedef struct WriteFrame
 	Oid			user;			/* as whom it began */
 	int			context;
 	EState	   *estate;			/* NULL: not known */
-	Oid			relation;		/* of one without an estate: the table whose trigger told
-								 * of it */
 	bool		adopts;			/* the statements within it are of this phase, too */
+	int			settings;		/* the level of settings that is undone when code of
+								 * others ends; 0: none runs */
 } WriteFrame;
 
 /* The innermost statement, NULL: what runs is not ours, or is the code of others. */
-extern const WriteFrame *write_frame;
+extern WriteFrame *write_frame;
 
 /* How many functions of others run, one within another, on behalf of our statements. */
 extern int	others_running;
 
+/* A frame of the current user. */
+extern WriteFrame WritesMakeFrame(WritePhase phase);
+
 /*
+ * Make what follows a security-restricted operation of the user of a frame, and end it:
+ * then what was set meanwhile is undone.  After an error the abort of the
+ * (sub)transaction does both.
+ */
+extern void WritesRestrict(WriteFrame *frame);
+extern void WritesUnrestrict(const WriteFrame *frame);
+
+extern void WritesInit(void);
+
+/*
+ * src/writesrun.c: statements that the extension has run.
+ *
  * Run a statement on an application's table as the current user, its owner, in a
  * security-restricted operation.  Triggers and constraints that are deferred fire
  * at once.  Returns SPI's result.
@@ -47,8 +62,6 @@ extern int	WritesFollow(const char *sql, int count, Oid *types, Datum *values);
 
 /* The same for a statement that somebody else wrote. */
 extern int	WritesRunOthers(const char *sql);
-
-extern void WritesInit(void);
 
 /* src/others.c: functions of others that our statements call. */
 extern void OthersInit(void);

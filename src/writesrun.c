@@ -1,8 +1,9 @@
 /*
- * src/writesrun.c: statements that the extension has run with deferred foreign keys
+ * src/writesrun.c: statements that the extension has run: on tables of applications as
+ * their owners, or with what others wrote in them; and with deferred foreign keys
  * checked.
  *
- * Depends on deferred.c and SPI.
+ * Depends on writes.c, deferred.c and SPI.
  */
 #include "postgres.h"
 
@@ -12,8 +13,56 @@
 
 #include "compat.h"
 #include "deferred.h"
+#include "writes.h"
 
 SQL_FUNCTION(intrex_auth_delete_checked);
+
+int
+WritesFollow(const char *sql, int count, Oid *types, Datum *values)
+{
+	WriteFrame *outer = write_frame;
+	WriteFrame	frame = WritesMakeFrame(FOLLOWING);
+	volatile int result = SPI_ERROR_UNCONNECTED;
+
+	frame.adopts = true;
+	PG_TRY();
+	{
+		write_frame = &frame;
+		WritesRestrict(&frame);
+		result = SPI_execute_with_args(sql, count, types, values, NULL, false, 0);
+		WritesUnrestrict(&frame);
+	}
+	PG_FINALLY();
+	{
+		write_frame = outer;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+int
+WritesRunOthers(const char *sql)
+{
+	WriteFrame *outer = write_frame;
+	WriteFrame	frame = WritesMakeFrame(FOLLOWING);
+	volatile int result = SPI_ERROR_UNCONNECTED;
+
+	PG_TRY();
+	{
+		write_frame = NULL;
+		others_running++;
+		WritesRestrict(&frame);
+		result = SPI_execute(sql, false, 0);
+		WritesUnrestrict(&frame);
+	}
+	PG_FINALLY();
+	{
+		write_frame = outer;
+		others_running--;
+	}
+	PG_END_TRY();
+	return result;
+}
 
 /*
  * SQL function: auth._delete_checked(table_name name, condition text, keys text[]) returns bigint

@@ -11,7 +11,7 @@
 BEGIN;
 \i :include
 SELECT pg_temp.clean() \g /dev/null
-SELECT plan(53);
+SELECT plan(57);
 \i :owner_triggers
 
 SELECT is_empty($$
@@ -23,8 +23,8 @@ SELECT is_empty($$
 	WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_trigger AS t
 		WHERE t.tgrelid = c.oid AND t.tgname = '!statement_begins'
 			AND t.tgfoid = 'auth._statement_begins()'::regprocedure
-			-- ALWAYS, BEFORE, for each statement, INSERT or UPDATE or DELETE
-			AND t.tgenabled = 'A' AND t.tgtype = 2 + 4 + 8 + 16 AND t.tgqual IS NULL
+			-- ALWAYS, BEFORE, for each statement, INSERT or UPDATE or DELETE or TRUNCATE
+			AND t.tgenabled = 'A' AND t.tgtype = 2 + 4 + 8 + 16 + 32 AND t.tgqual IS NULL
 				AND cardinality(t.tgattr::smallint[]) = 0)
 $$, 'every table of ours tells when a statement begins');
 
@@ -65,6 +65,13 @@ SELECT is(pg_temp.attach(statement), verdict, format('%s: %s', verdict, statemen
 	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users'
 		|| 'WHEN (NEW.email OPERATOR(owner_triggers.===) ''a'') ' || :'definer'),
 	('accepted', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users' || 'WHEN (NEW.email <> ''a'') ' || :'definer'),
+	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users'
+		|| 'WHEN (query_to_xml(''SELECT 1'', true, true, '''') IS NULL) ' || :'definer'),
+	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users'
+		|| 'WHEN (NEW.email <> lower(pg_read_file(''PG_VERSION''))) ' || :'definer'),
+	('refused', 'CREATE TRIGGER x AFTER INSERT ' || :'on_users' || 'WHEN (NEW.created_at < now()) ' || :'definer'),
+	('accepted', 'CREATE TRIGGER x AFTER UPDATE ' || :'on_users'
+		|| 'WHEN (lower(OLD.email) <> NEW.email OR OLD.* IS DISTINCT FROM NEW.*) ' || :'definer'),
 	('accepted', 'CREATE TRIGGER x AFTER INSERT ON owner_triggers.ran FOR EACH ROW ' || :'invoker'),
 	('refused', 'CREATE OR REPLACE FUNCTION owner_triggers.definer() RETURNS trigger LANGUAGE plpgsql '
 		'AS ''BEGIN RETURN NEW; END'''),
@@ -173,7 +180,7 @@ ALTER EVENT TRIGGER intrex_auth_attach_guard ENABLE ALWAYS;
 COMMIT;
 \c -
 BEGIN;
-SELECT plan(2);
+SELECT plan(3);
 DELETE FROM auth.users WHERE email = 'first@accounts.example';
 SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM owner_triggers.ran WHERE what LIKE '%of_users'
 	OR what = upper(what)),
@@ -184,6 +191,32 @@ SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM owner_trigg
 SELECT is((SELECT string_agg(DISTINCT who || ' ' || what, ', ') FROM owner_triggers.ran
 	WHERE what NOT LIKE '%of_users'),
 	'anon after users, anon before users, anon before_all users', 'and what is on ours');
+SELECT is(coalesce(current_setting('owner_triggers.kept', true), ''), '', 'and they leave no setting');
+SELECT * FROM finish();
+ROLLBACK;
+-- what the caller has put off is the caller's at the end of such a statement
+CREATE TABLE owner_triggers.put_off (id int);
+CREATE FUNCTION owner_triggers.late() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+	INSERT INTO owner_triggers.ran
+		VALUES (CASE current_user WHEN session_user THEN 'caller' ELSE current_user END, 'late');
+	RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON owner_triggers.put_off
+	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION owner_triggers.late();
+\c -
+DO $$
+BEGIN
+	INSERT INTO owner_triggers.put_off VALUES (1);
+	DELETE FROM auth.users WHERE email = 'nobody@accounts.example';
+END
+$$;
+BEGIN;
+SELECT plan(1);
+SELECT is((SELECT string_agg(who, ' ') FROM owner_triggers.ran WHERE what = 'late'), 'caller',
+	'what was put off by the caller of such a statement is the caller''s');
 SELECT * FROM finish();
 ROLLBACK;
 SET client_min_messages = warning;
