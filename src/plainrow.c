@@ -63,14 +63,21 @@ typedef struct Policies
 	const char *strange;		/* a restrictive one that auth.protect did not make */
 } Policies;
 
-/* May the caller read all columns of a table, apart from its policies? */
+/*
+ * May the caller read all columns of a table, apart from its policies?  Asked before the
+ * table is locked: a lock that is kept to the end of the transaction stops its owner.
+ */
 static bool
-MaySelect(Relation relation)
+MaySelect(Oid table)
 {
-	Datum		schema = ObjectIdGetDatum(RelationGetNamespace(relation));
+	Oid			schema = get_rel_namespace(table);
 
-	return pg_class_aclcheck(RelationGetRelid(relation), GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		DatumGetBool(DirectFunctionCall2(has_schema_privilege_id, schema, CStringGetTextDatum("USAGE")));
+	/* that there is none is told when it is opened */
+	if (!OidIsValid(schema))
+		return true;
+	return pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		DatumGetBool(DirectFunctionCall2(has_schema_privilege_id, ObjectIdGetDatum(schema),
+										 CStringGetTextDatum("USAGE")));
 }
 
 /* Is a policy for the caller? */
@@ -330,13 +337,10 @@ intrex_auth_readable_row(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	table = PG_GETARG_OID(0);
+	if (!MaySelect(table))
+		PG_RETURN_NULL();
 	tables = PlainTables(table);
 	relation = relation_open(table, NoLock);
-	if (!MaySelect(relation))
-	{
-		relation_close(relation, NoLock);
-		PG_RETURN_NULL();
-	}
 	policies = FindPolicies(relation);
 	if (!AskRegistry(table, fcinfo->args[2], &policies, &question))
 	{

@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 
 BEGIN;
 \i :include
-SELECT plan(164);
+SELECT plan(166);
 
 SELECT auth.resource_create('notes', ARRAY['read', 'create', 'update', 'delete', 'admin']) \g /dev/null
 SELECT auth.role_create(r, n) FROM (VALUES ('boss', 50), ('manager', 40), ('worker', 30), ('author', 20), ('clerk', 10)) AS v (r, n) \g /dev/null
@@ -126,6 +126,10 @@ SELECT is(people.answer('bea', $$SELECT auth.readable_row(NULL, people.id('1'))$
 SELECT is(auth.readable_row('people.notes', people.id('3')),
 	(SELECT ARRAY[id, tenant_id, unit_id, owner_id, NULL] FROM people.notes WHERE id = people.id('3')),
 		'a superuser sees every row');
+SELECT is(people.answer('bea', $$SELECT auth.readable_row('pg_largeobject', people.id('1'))$$), NULL,
+	'nor of a table that the caller may not read');
+SELECT is_empty($$SELECT * FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'pg_largeobject'::regclass$$,
+	'which is not locked');
 SELECT throws_ok($$SELECT auth.readable_row(1, people.id('1'))$$, '42P01', 'there is no such table',
 	'a table that is gone');
 
